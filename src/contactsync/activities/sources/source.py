@@ -1,0 +1,143 @@
+"""What a source is to the engine. One module per kind of source stands beside this one.
+
+A source knows its protocol and nothing of Temporal, PostgreSQL or sealing. It is asked for one page at a time and
+answers with changes and an opaque cursor. It keeps no state between calls: everything it needs to go on is in its
+cursor, and in the `Workbench` the engine lends it.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from contactsync.activities.contacts.contact import Contact, Fields
+from contactsync.activities.contacts.quarantine import QuarantineReason
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A contact as the source has it now. `etag` is opaque; `version` only where the source's own are ordered."""
+
+    source_id: str
+    contact: Contact
+    etag: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The source says that it no longer has this contact."""
+
+    source_id: str
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Listed, and equal to what is held already: nothing was downloaded."""
+
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Listed, but its text is no contact: set aside with a reason, never dropped in silence."""
+
+    source_id: str
+    reason: QuarantineReason
+
+
+Change = Changed | Removed | Unchanged | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPage:
+    """A bounded part of a pass.
+
+    `cursor` goes on after this page, or starts the next pass when `done`. `full` says that the page belongs to a
+    complete listing, so that at its end what was not listed is gone; `restarted` that this page is the first of a
+    new complete listing (the cursor was missing or no longer valid). `downloaded` counts bodies fetched.
+    """
+
+    changes: tuple[Change, ...]
+    cursor: bytes
+    done: bool
+    full: bool
+    restarted: bool = False
+    downloaded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PageLimits:
+    """Bounds of one page: contacts, and bytes of their text. A page may be smaller, never larger."""
+
+    rows: int = 500
+    bytes: int = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a check found: how many address books answer, and what the source can do. Counts and flags only."""
+
+    address_books: int
+    incremental: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to sign in. `secret` is the password or token; neither is ever shown."""
+
+    username: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+
+
+class Workbench(Protocol):
+    """What the engine lends a source: what is held already, and a place for long listings."""
+
+    async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
+        """Those source ids whose stored etag equals the given one (no body needs to be downloaded for them)."""
+        ...
+
+    async def stash(self, parts: Sequence[bytes]) -> UUID:
+        """Keep parts of a listing, sealed, until the pass ends; returns the handle to put into a cursor."""
+        ...
+
+    async def stashed(self, handle: UUID, index: int) -> bytes:
+        """The part at `index`.
+
+        Raises:
+            CursorExpired: the listing is no longer there.
+        """
+        ...
+
+
+class Source(Protocol):
+    """One address book account, open."""
+
+    async def check(self) -> SourceInfo:
+        """Ask the source who we are and what it has; download no contact.
+
+        Raises:
+            SourceUnavailable, SourceAddressWrong, CredentialsRejected, SourceMisbehaved, SourceThrottled.
+        """
+        ...
+
+    async def fetch(self, cursor: bytes | None, limits: PageLimits) -> FetchedPage:
+        """One page after `cursor`; None starts a complete listing.
+
+        An expired cursor is no error here: the page says `restarted` and a complete listing begins.
+
+        Raises:
+            SourceUnavailable, SourceThrottled, SourceAddressWrong, CredentialsRejected, SourceMisbehaved.
+        """
+        ...
+
+
+class SourceFactory(Protocol):
+    """Opens a source of one kind; its settings have been validated by the kind's own model."""
+
+    def __call__(
+        self, settings: Mapping[str, object], credentials: Credentials, fields: Fields, workbench: Workbench
+    ) -> AbstractAsyncContextManager[Source]: ...

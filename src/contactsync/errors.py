@@ -1,0 +1,231 @@
+"""Every error of contactsync. A class's docstring is its default message.
+
+    ContactSyncError
+    ├── SettingsError                 exit 3   never retried
+    ├── NotFound                      exit 4   never
+    │   ├── TenantNotFound
+    │   ├── ConnectionNotFound
+    │   └── ContactNotFound
+    ├── DatabaseError                 exit 5
+    │   ├── DatabaseUnavailable                again
+    │   ├── DatabaseReadOnly                   again
+    │   ├── DatabaseFull                       again
+    │   ├── DatabaseRefused                    never
+    │   ├── NotMigrated                        again
+    │   └── StalePass                          never
+    ├── TemporalError                 exit 6
+    │   ├── TemporalUnavailable                again
+    │   └── TemporalRefused                    never
+    ├── KeysError                     exit 7
+    │   ├── RootKeyUnavailable                 again
+    │   ├── RootKeyRefused                     again
+    │   ├── KeyUnknown                         never
+    │   └── KeyDestroyed                       never
+    ├── SealError                     exit 7   never
+    │   ├── SealRefused
+    │   └── OpenRefused
+    └── SourceError
+        ├── SourceUnavailable         exit 8   again
+        ├── SourceThrottled           exit 8   after a time
+        ├── SourceAddressWrong        exit 8   never
+        ├── SourceMisbehaved          exit 8   again
+        ├── CursorExpired             exit 8   never
+        ├── CredentialsRejected       exit 9   never
+        └── SecretUnavailable         exit 9   again
+
+Messages are lower case and name the step, the id and what to do next; never a person's value, a key, a payload
+or a text of the other side. `code` is the closed list of types that Temporal sees.
+"""
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Retry(Enum):
+    """The verdict on doing the same thing again."""
+
+    AGAIN = "again"
+    AFTER = "after"
+    NEVER = "never"
+
+
+class ContactSyncError(Exception):
+    """something went wrong inside contactsync"""
+
+    retry: ClassVar[Retry] = Retry.NEVER
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+    @property
+    def code(self) -> str:
+        """The name by which Temporal, logs and metrics know this error: the class's own."""
+        return type(self).__name__
+
+
+class SettingsError(ContactSyncError):
+    """the settings are not usable"""
+
+    exit_code = 3
+
+
+class NotFound(ContactSyncError):
+    """there is no such thing"""
+
+    exit_code = 4
+
+
+class TenantNotFound(NotFound):
+    """there is no such tenant; `contactsync tenant list` shows those there are"""
+
+
+class ConnectionNotFound(NotFound):
+    """there is no such connection; `contactsync connection list` shows those there are"""
+
+
+class ContactNotFound(NotFound):
+    """there is no such contact in this tenant"""
+
+
+class DatabaseError(ContactSyncError):
+    """the database refused"""
+
+    exit_code = 5
+
+
+class DatabaseUnavailable(DatabaseError):
+    """the database does not answer; check that it runs and that its address is right"""
+
+    retry = Retry.AGAIN
+
+
+class DatabaseReadOnly(DatabaseError):
+    """the database is read-only; nothing was written, make it writable and the work goes on"""
+
+    retry = Retry.AGAIN
+
+
+class DatabaseFull(DatabaseError):
+    """the database is out of space; nothing was written, make room and the work goes on"""
+
+    retry = Retry.AGAIN
+
+
+class DatabaseRefused(DatabaseError):
+    """the database refused the statement"""
+
+
+class NotMigrated(DatabaseError):
+    """the database's schema is not the one this version needs; run `contactsync migrate`"""
+
+    retry = Retry.AGAIN
+
+
+class StalePass(DatabaseError):
+    """a newer pass has taken over this connection; nothing was written"""
+
+
+class TemporalError(ContactSyncError):
+    """Temporal refused"""
+
+    exit_code = 6
+
+
+class TemporalUnavailable(TemporalError):
+    """Temporal does not answer; check that it runs and that its address is right"""
+
+    retry = Retry.AGAIN
+
+
+class TemporalRefused(TemporalError):
+    """Temporal refused the request"""
+
+
+class KeysError(ContactSyncError):
+    """a key is not usable"""
+
+    exit_code = 7
+
+
+class RootKeyUnavailable(KeysError):
+    """the root key cannot be reached; nothing is sealed or opened until it can"""
+
+    retry = Retry.AGAIN
+
+
+class RootKeyRefused(KeysError):
+    """the root key does not open this tenant's key: it is another key, or was altered; put the right one back"""
+
+    retry = Retry.AGAIN
+
+
+class KeyUnknown(KeysError):
+    """there is no key of this id"""
+
+
+class KeyDestroyed(KeysError):
+    """this key was destroyed; what it sealed is gone"""
+
+
+class SealError(ContactSyncError):
+    """sealing failed"""
+
+    exit_code = 7
+
+
+class SealRefused(SealError):
+    """there is no tenant to seal for; contact data is never sent unsealed"""
+
+
+class OpenRefused(SealError):
+    """the sealed bytes cannot be opened"""
+
+
+class SourceError(ContactSyncError):
+    """the source failed"""
+
+    exit_code = 8
+
+
+class SourceUnavailable(SourceError):
+    """the source does not answer; it is tried again"""
+
+    retry = Retry.AGAIN
+
+
+class SourceThrottled(SourceError):
+    """the source asks for patience; it is tried again when it allows"""
+
+    retry = Retry.AFTER
+
+    def __init__(self, message: str | None = None, *, after_seconds: float) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
+
+
+class SourceAddressWrong(SourceError):
+    """there is no address book of this kind at the address; check the URL"""
+
+
+class SourceMisbehaved(SourceError):
+    """the source's answer is cut off or is not what its protocol says; it is tried again"""
+
+    retry = Retry.AGAIN
+
+
+class CursorExpired(SourceError):
+    """the source no longer knows the cursor; a complete listing starts"""
+
+
+class CredentialsRejected(SourceError):
+    """the source refused the credentials; renew them, then resume the connection"""
+
+    exit_code = 9
+
+
+class SecretUnavailable(SourceError):
+    """the secret that the connection refers to is not there; put it back and the work goes on"""
+
+    exit_code = 9
+    retry = Retry.AGAIN

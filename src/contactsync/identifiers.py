@@ -1,0 +1,32 @@
+"""Workflow ids, and the tenant inside them. Ids hold random UUIDs only, never a person or a name."""
+
+from typing import Final
+from uuid import UUID
+
+from contactsync.errors import SealRefused
+
+PLATFORM_TENANT: Final = UUID(int=0)
+"""The tenant of workflows about the platform itself (the nil UUID, RFC 9562 §5.9); it has keys like any other."""
+
+WORKFLOW_KINDS: Final = frozenset({"sync", "backfill", "erase", "export", "rotate", "offboard", "platform"})
+
+
+def sync_workflow_id(tenant_id: UUID, connection_id: UUID) -> str:
+    """`sync/{tenant}/{connection}`: one live sync for each connection."""
+    return f"sync/{tenant_id}/{connection_id}"
+
+
+def tenant_of_workflow(workflow_id: str) -> UUID:
+    """The tenant in `kind/{tenant}/…`.
+
+    Raises:
+        SealRefused: the id is of no known kind or holds no tenant, so nothing may be sealed for it.
+    """
+    kind, _, rest = workflow_id.partition("/")
+    tenant, _, _ = rest.partition("/")
+    if kind not in WORKFLOW_KINDS or len(tenant) != 36:  # a UUID as text
+        raise SealRefused
+    try:
+        return UUID(tenant)
+    except ValueError:
+        raise SealRefused from None
