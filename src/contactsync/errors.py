@@ -24,6 +24,7 @@
     ├── SealError                     exit 7   never
     │   ├── SealRefused
     │   └── OpenRefused
+    ├── PageUnreadable                exit 70  never
     └── SourceError
         ├── SourceUnavailable         exit 8   again
         ├── SourceThrottled           exit 8   after a time
@@ -180,6 +181,10 @@ class SealRefused(SealError):
 
 class OpenRefused(SealError):
     """the sealed bytes cannot be opened"""
+
+
+class PageUnreadable(ContactSyncError):
+    """a page's body is not what this version writes; run workers of one version, and the next pass fetches it anew"""
 
 
 class SourceError(ContactSyncError):

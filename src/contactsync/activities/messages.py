@@ -5,12 +5,19 @@ so that old histories replay and old workers read new messages. Workflows see co
 cursor; contacts travel in the body of a page, which no workflow parses.
 """
 
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from contactsync.codecs.payloads.framing import Framed
+
+OPEN_PASS: Final = "open_pass"  # noqa: S105  # a walk of a source, not a password
+FETCH_PAGE: Final = "fetch_page"
+SANITIZE_PAGE: Final = "sanitize_page"
+UPSERT_PAGE: Final = "upsert_page"
+CLOSE_PASS: Final = "close_pass"  # noqa: S105
+SET_PAUSED: Final = "set_paused"
 
 
 class Message(BaseModel):

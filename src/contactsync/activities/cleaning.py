@@ -1,0 +1,60 @@
+"""The activity `sanitize_page`: normalise, validate and minimise a page; set aside what is no contact."""
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from contactsync.activities.contacts.quarantine import UnreadableContact
+from contactsync.activities.heartbeat import heartbeating
+from contactsync.activities.messages import SANITIZE_PAGE, CleanPage, Page
+from contactsync.activities.pages import Bad, CleanContact, CleanRecord, RawContact, RawRecord, dump_clean, load_raw
+from contactsync.activities.sanitizing.normal_forms import email_normal_form, phone_normal_form
+from contactsync.activities.sanitizing.sanitize import Policy, sanitize
+from contactsync.activities.store.directory import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What `sanitize_page` works with."""
+
+    directory: Directory
+
+    @activity.defn(name=SANITIZE_PAGE)
+    async def sanitize_page(self, page: Page) -> CleanPage:
+        """The page as it may be stored. Records that fail become quarantine entries; none is lost.
+
+        Raises:
+            PageUnreadable: another version wrote the page.
+        """
+        async with heartbeating():
+            tenant = await self.directory.get_tenant(page.head.tenant_id)
+            policy = Policy(fields=tenant.policy.fields, default_region=tenant.policy.default_region)
+            return clean_page(page, policy)
+
+
+def clean_page(page: Page, policy: Policy) -> CleanPage:
+    """`page` cleaned under `policy`."""
+    records = [_clean(record, policy) for record in load_raw(page.body)]
+    quarantined = sum(isinstance(record, Bad) for record in records)
+    head = page.head.model_copy(update={"quarantined": quarantined})
+    return CleanPage(head=head, body=dump_clean(records))
+
+
+def _clean(record: RawRecord, policy: Policy) -> CleanRecord:
+    if not isinstance(record, RawContact):
+        return record
+    try:
+        contact = sanitize(record.contact, policy)
+    except UnreadableContact as set_aside:
+        return Bad(op="bad", id=record.id, reason=set_aside.reason)
+    emails = (email_normal_form(email.address) for email in contact.emails)
+    phones = (phone_normal_form(phone.number) for phone in contact.phones)
+    return CleanContact(
+        op="clean",
+        id=record.id,
+        etag=record.etag,
+        version=record.version,
+        content=contact.model_dump_json(exclude_defaults=True),
+        emails=tuple(form for form in emails if form),
+        phones=tuple(form for form in phones if form),
+    )

@@ -1,0 +1,31 @@
+"""Heartbeats beside long work, so that a dead worker is noticed within seconds and its work goes to another.
+
+A heartbeat carries no details: they would be one more place for a personal value.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+_BEATS_PER_TIMEOUT = 3
+_DEFAULT_TIMEOUT_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def heartbeating() -> AsyncGenerator[None]:
+    """Heartbeat three times in each heartbeat timeout for as long as the block runs."""
+    timeout = activity.info().heartbeat_timeout
+    seconds = timeout.total_seconds() if timeout else _DEFAULT_TIMEOUT_SECONDS
+    beating = asyncio.create_task(_beat(seconds / _BEATS_PER_TIMEOUT))
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+async def _beat(every_seconds: float) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(every_seconds)

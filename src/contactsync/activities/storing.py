@@ -1,0 +1,63 @@
+"""The activities that write: open a pass, upsert a page, close a pass, record a pause."""
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from contactsync.activities.heartbeat import heartbeating
+from contactsync.activities.messages import (
+    CLOSE_PASS,
+    OPEN_PASS,
+    SET_PAUSED,
+    UPSERT_PAGE,
+    CleanPage,
+    ClosePass,
+    OpenPass,
+    PageResult,
+    PassTicket,
+    SetPaused,
+)
+from contactsync.activities.pages import clean_changes, load_clean
+from contactsync.activities.store.contacts import Contacts
+from contactsync.activities.store.directory import Directory
+from contactsync.activities.store.passes import Passes
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """What the writing activities work with."""
+
+    contacts: Contacts
+    passes: Passes
+    directory: Directory
+
+    @activity.defn(name=OPEN_PASS)
+    async def open_pass(self, request: OpenPass) -> PassTicket:
+        """Open a pass, or find the one that the same `pass_id` opened before.
+
+        Raises:
+            StalePass: a newer pass has taken over.
+            ConnectionNotFound, DatabaseError.
+        """
+        return await self.passes.open(request)
+
+    @activity.defn(name=UPSERT_PAGE)
+    async def upsert_page(self, page: CleanPage) -> PageResult:
+        """Commit a page: rows, tombstones, cursor, counters and audit entry in one transaction.
+
+        Raises:
+            StalePass: a newer pass has taken over; nothing was written.
+            PageUnreadable, DatabaseError, KeysError.
+        """
+        async with heartbeating():
+            return await self.contacts.commit(page.head, clean_changes(load_clean(page.body)))
+
+    @activity.defn(name=CLOSE_PASS)
+    async def close_pass(self, request: ClosePass) -> None:
+        """Record that a pass ended before its end; what it committed stays, and the next pass goes on from there."""
+        await self.passes.close(request)
+
+    @activity.defn(name=SET_PAUSED)
+    async def set_paused(self, request: SetPaused) -> None:
+        """Record in the database that the connection is paused, or no longer is."""
+        await self.directory.set_paused(request.tenant_id, request.connection_id, request.paused)

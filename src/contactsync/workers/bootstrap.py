@@ -1,0 +1,95 @@
+"""The composition root: settings in, wired objects out. Only here are real parts chosen."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from temporalio.client import Client
+
+from contactsync.activities.cleaning import Cleaning
+from contactsync.activities.fetching import Fetching
+from contactsync.activities.sources.source import PageLimits
+from contactsync.activities.store.contacts import Contacts
+from contactsync.activities.store.directory import Directory
+from contactsync.activities.store.migrate import check_schema
+from contactsync.activities.store.passes import Passes
+from contactsync.activities.storing import Storing
+from contactsync.codecs.keys.file_root import FileRootKey
+from contactsync.codecs.keys.postgres_store import PostgresKeyStore
+from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.payloads.connect import connect
+from contactsync.postgres import Database
+from contactsync.workers.settings import Settings, read_secret_file
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the processes are made of, without Temporal."""
+
+    settings: Settings
+    database: Database
+    ring: KeyRing
+
+    @property
+    def directory(self) -> Directory:
+        """Tenants and connections."""
+        return Directory(self.database, self.ring)
+
+    @property
+    def contacts(self) -> Contacts:
+        """Contacts."""
+        return Contacts(self.database, self.ring)
+
+    @property
+    def passes(self) -> Passes:
+        """Passes and their progress."""
+        return Passes(self.database, self.ring)
+
+    def fetching(self) -> Fetching:
+        """The fetching activities."""
+        limits = PageLimits(rows=self.settings.page_rows, bytes=self.settings.page_bytes)
+        return Fetching(self.database, self.ring, limits)
+
+    def cleaning(self) -> Cleaning:
+        """The cleaning activities."""
+        return Cleaning(self.directory)
+
+    def storing(self) -> Storing:
+        """The writing activities."""
+        return Storing(self.contacts, self.passes, self.directory)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncGenerator[Parts]:
+    """Parts wired to the settings' database and root key; closed at the end.
+
+    Raises:
+        SettingsError, DatabaseError, NotMigrated, RootKeyUnavailable: before anything runs.
+    """
+    async with AsyncExitStack() as stack:
+        database = await _database(stack, settings.database(), settings)
+        keys_url = settings.keys_database()
+        keys = database if keys_url == settings.database() else await _database(stack, keys_url, settings)
+        ring = KeyRing(PostgresKeyStore(keys), FileRootKey(settings.root_key()))
+        await check_schema(database)
+        yield Parts(settings, database, ring)
+
+
+async def _database(stack: AsyncExitStack, url: str, settings: Settings) -> Database:
+    database = await Database.connect(
+        url, max_size=settings.max_activities + 2, statement_cache=settings.statement_cache
+    )
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def temporal_client(settings: Settings, ring: KeyRing) -> Client:
+    """A client that seals: there is no other.
+
+    Raises:
+        TemporalUnavailable, TemporalRefused.
+    """
+    api_key = read_secret_file(settings.temporal_api_key_file) if settings.temporal_api_key_file else None
+    return await connect(
+        settings.temporal_address, settings.temporal_namespace, ring, tls=settings.temporal_tls, api_key=api_key
+    )

@@ -1,0 +1,121 @@
+"""Every setting, once. Each is an environment variable with the prefix `CONTACTSYNC_`; `docs/settings.md` lists them.
+
+Passwords, tokens and keys are given as files (`…_FILE`) wherever an environment variable would be seen by others.
+"""
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contactsync.errors import SettingsError
+
+PREFIX = "CONTACTSYNC_"
+
+
+class Settings(BaseSettings):
+    """What the processes need to know; immutable once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    database_url: str | None = Field(None, repr=False, description="PostgreSQL of the workers, as postgresql://…")
+    database_password_file: Path | None = Field(None, description="file with the password for the URLs that have none")
+    keys_database_url: str | None = Field(None, repr=False, description="PostgreSQL of the key store, if another one")
+    migrate_database_url: str | None = Field(None, repr=False, description="PostgreSQL as the schema's owner")
+    statement_cache: bool = Field(True, description="off behind pgbouncer in transaction mode")
+
+    root_key_file: Path | None = Field(None, description="file with the root key, readable by its owner only")
+
+    temporal_address: str = Field("127.0.0.1:7233", description="host:port of Temporal's frontend")
+    temporal_namespace: str = Field("default", description="Temporal namespace")
+    temporal_tls: bool = Field(False, description="TLS to Temporal")
+    temporal_api_key_file: Path | None = Field(None, description="file with an API key for Temporal Cloud")
+    task_queue: str = Field("contactsync", description="task queue of the workers")
+
+    page_rows: int = Field(500, ge=1, le=2000, description="contacts a page has at most")
+    page_bytes: int = Field(512 * 1024, ge=16 * 1024, le=1024 * 1024, description="bytes a page has at most")
+    max_activities: int = Field(20, ge=1, le=1000, description="activities a worker runs at the same time")
+    shutdown_seconds: float = Field(20.0, ge=0, description="time for running activities when a worker stops")
+
+    codec_host: str = Field("127.0.0.1", description="address the codec server listens on")
+    codec_port: int = Field(8081, ge=0, le=65535, description="port the codec server listens on (0: a free one)")
+    codec_origins: str = Field("", description="exact origins of Temporal Web, separated by commas")
+    codec_token_file: Path | None = Field(None, description="file with the bearer token that operators send")
+    codec_behind_proxy: bool = Field(False, description="a proxy in front of the codec server does the TLS")
+    codec_tls_certificate: Path | None = Field(None, description="certificate chain (PEM) of the codec server")
+    codec_tls_key: Path | None = Field(None, description="private key (PEM) of the codec server")
+    codec_encode: bool = Field(False, description="the codec server may also encode")
+
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level logged")
+
+    def database(self) -> str:
+        """The workers' database URL, with its password.
+
+        Raises:
+            SettingsError: it is not set, or the password file cannot be read.
+        """
+        return self._with_password("database_url", self.database_url)
+
+    def keys_database(self) -> str:
+        """The key store's database URL; the workers' own unless another is set."""
+        if self.keys_database_url is None:
+            return self.database()
+        return self._with_password("keys_database_url", self.keys_database_url)
+
+    def migrate_database(self) -> str:
+        """The owner's database URL."""
+        return self._with_password("migrate_database_url", self.migrate_database_url)
+
+    def root_key(self) -> Path:
+        """The root key's file.
+
+        Raises:
+            SettingsError: it is not set.
+        """
+        if self.root_key_file is None:
+            raise _missing("root_key_file")
+        return self.root_key_file
+
+    def _with_password(self, name: str, url: str | None) -> str:
+        if url is None:
+            raise _missing(name)
+        parts = urlsplit(url)
+        if self.database_password_file is None or parts.password is not None or parts.username is None:
+            return url
+        password = quote(read_secret_file(self.database_password_file), safe="")
+        _, _, host = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
+
+
+def read_secret_file(path: Path) -> str:
+    """A secret's text without the newline at its end.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    try:
+        return path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"cannot read the secret file {path}; check that it is there and readable") from None
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises:
+        SettingsError: every setting that is wrong, in one message.
+    """
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]  # the environment gives the arguments
+    except ValidationError as error:
+        problems = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SettingsError("the settings are not usable: " + "; ".join(problems)) from None
+
+
+def _missing(name: str) -> SettingsError:
+    return SettingsError(f"{PREFIX}{name.upper()} is not set; `contactsync doctor` lists what is missing")
