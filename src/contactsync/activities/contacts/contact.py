@@ -84,9 +84,14 @@ class EmailAddress(Frozen):
 
 
 class Phone(Frozen):
-    """RFC 9553 §2.3.3; `number` in E.164 once clean, `features` such as `mobile`, `voice`, `fax`."""
+    """RFC 9553 §2.3.3; `number` is in E.164 where `e164` says so (only sanitizing sets it), else text with digits.
+
+    `features` such as `mobile`, `voice`, `fax`; `extension` in digits, known once clean.
+    """
 
     number: str
+    extension: str = ""
+    e164: bool = False
     features: tuple[str, ...] = ()
     contexts: tuple[str, ...] = ()
     pref: int | None = None
