@@ -19,11 +19,13 @@
     ├── KeysError                     exit 7
     │   ├── RootKeyUnavailable                 again
     │   ├── RootKeyRefused                     again
+    │   ├── KeyAltered                         again
     │   ├── KeyUnknown                         never
     │   └── KeyDestroyed                       never
     ├── SealError                     exit 7   never
     │   ├── SealRefused
     │   └── OpenRefused
+    ├── MessageUnreadable             exit 70  never
     ├── PageUnreadable                exit 70  never
     └── SourceError
         ├── SourceUnavailable         exit 8   again
@@ -161,6 +163,12 @@ class RootKeyRefused(KeysError):
     retry = Retry.AGAIN
 
 
+class KeyAltered(KeysError):
+    """a stored key does not open under its tenant's key: its row was altered; restore the key store's row"""
+
+    retry = Retry.AGAIN
+
+
 class KeyUnknown(KeysError):
     """there is no key of this id"""
 
@@ -181,6 +189,10 @@ class SealRefused(SealError):
 
 class OpenRefused(SealError):
     """the sealed bytes cannot be opened"""
+
+
+class MessageUnreadable(ContactSyncError):
+    """a message is not what this version writes; run workers of one version"""
 
 
 class PageUnreadable(ContactSyncError):
