@@ -1,0 +1,166 @@
+"""Envelope CS1: `"CS1" ‖ suite(0x01) ‖ message`, bound to purpose, key, tenant and fields.
+
+The message is C2SP chunked encryption of
+`alg(1) ‖ raw_len(4) ‖ body_len(4) ‖ body ‖ zero padding to the Padmé length` under the context
+`"contactsync/" ‖ purpose ‖ 0x00 ‖ LP(header) ‖ LP(kid) ‖ LP(tenant) ‖ uint8(n) ‖ LP(field)…`, where
+`LP(x) = uint16_be(len(x)) ‖ x`. docs/sealing.md holds the promise this format makes.
+"""
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final, Literal, Protocol, get_args
+from uuid import UUID
+
+from contactsync.codecs.envelope import chunked, compression
+from contactsync.errors import OpenRefused, SealRefused
+
+HEADER: Final = b"CS1\x01"
+"""Magic and suite. Suite 1 names exactly the primitive of `chunked`."""
+
+KID_BYTES: Final = 16
+MAX_RAW_BYTES: Final = 32 * 1024 * 1024
+"""The largest plaintext sealed or opened."""
+
+COMPRESS_FROM_BYTES: Final = 1024
+STORED: Final = 0
+ZSTD: Final = 2
+
+Purpose = Literal["payload/v1", "row/v1", "wrap/v1", "stage/v1"]
+PURPOSES: Final[frozenset[str]] = frozenset(get_args(Purpose))
+
+_INNER: Final = Struct(">BII")
+_NAMESPACE: Final = b"contactsync/"
+
+
+class Exposed(Protocol):
+    """Secret bytes that are only seen by asking for them."""
+
+    def expose(self) -> bytes: ...
+
+
+class SealingKey(Protocol):
+    """A key as the envelope needs it: a 16-byte id, which is bound, and a 32-byte secret."""
+
+    @property
+    def kid(self) -> bytes: ...
+    @property
+    def secret(self) -> Exposed: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What sealed bytes belong to; they open under an equal binding only.
+
+    `fields` by purpose: `payload/v1` namespace, workflow id or empty; `row/v1` table, row id, schema version;
+    `wrap/v1` child purpose, child key id; `stage/v1` the object's name.
+    """
+
+    purpose: Purpose
+    tenant_id: UUID
+    fields: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.purpose not in PURPOSES:
+            raise ValueError("no such purpose")
+
+
+def seal(key: SealingKey, binding: Binding, plaintext: bytes) -> bytes:
+    """`plaintext` (up to 32 MiB) as an envelope.
+
+    Raises:
+        SealRefused: too large, or the key or the binding has a part of the wrong length or form.
+    """
+    message = chunked.seal_message(key.secret.expose(), _seal_context(key, binding), _inner(plaintext))
+    return HEADER + message
+
+
+def insecure_seal_with_salt(key: SealingKey, binding: Binding, plaintext: bytes, salt: bytes) -> bytes:
+    """`seal` under a given salt, for known-answer tests only."""
+    context = _seal_context(key, binding)
+    return HEADER + chunked.insecure_seal_message_with_salt(key.secret.expose(), context, _inner(plaintext), salt)
+
+
+def open_(key: SealingKey, binding: Binding, data: bytes) -> bytes:
+    """What `seal` sealed under the same key and an equal binding.
+
+    Raises:
+        OpenRefused: anything at all is wrong; it does not say what.
+    """
+    if data[: len(HEADER)] != HEADER:
+        raise OpenRefused
+    try:
+        bound = context(key.kid, binding)
+    except ValueError:
+        raise OpenRefused from None
+    return _outer(chunked.open_message(key.secret.expose(), bound, data[len(HEADER) :]))
+
+
+def context(kid: bytes, binding: Binding) -> bytes:
+    """The bytes that a message is bound to.
+
+    Raises:
+        ValueError: the key id is not 16 bytes, a field is over 65,535 bytes or no text, or there are over 255.
+    """
+    if len(kid) != KID_BYTES or len(binding.fields) > 0xFF:
+        raise ValueError("the binding has a part of the wrong length")
+    fields = (_prefixed(field.encode()) for field in binding.fields)
+    bound = (_prefixed(part) for part in (HEADER, kid, binding.tenant_id.bytes))
+    head = _NAMESPACE + binding.purpose.encode() + b"\x00"
+    return b"".join((head, *bound, len(binding.fields).to_bytes(), *fields))
+
+
+def padded_length(length: int) -> int:
+    """The Padmé length: at most 12 % more, so that few lengths are told apart (Nikitin et al., PETS 2019, §4)."""
+    exponent = length.bit_length() - 1
+    low_bits = exponent - exponent.bit_length()
+    mask = (1 << max(low_bits, 0)) - 1
+    return (length + mask) & ~mask
+
+
+def _seal_context(key: SealingKey, binding: Binding) -> bytes:
+    try:
+        return context(key.kid, binding)
+    except ValueError:
+        raise SealRefused("what is to be sealed cannot be bound: a part is too long or no text") from None
+
+
+def _prefixed(part: bytes) -> bytes:
+    if len(part) > 0xFFFF:
+        raise ValueError("the binding has a part of the wrong length")
+    return len(part).to_bytes(2) + part
+
+
+def _inner(plaintext: bytes) -> bytes:
+    if len(plaintext) > MAX_RAW_BYTES:
+        raise SealRefused("more than 32 MiB cannot be sealed as one; split it")
+    algorithm, body = _compressed(plaintext)
+    framed = _INNER.pack(algorithm, len(plaintext), len(body)) + body
+    return framed.ljust(padded_length(len(framed)), b"\x00")
+
+
+def _compressed(plaintext: bytes) -> tuple[int, bytes]:
+    """Compression from 1 KiB up and only where it helps; below, it would cost more than it saves."""
+    if len(plaintext) >= COMPRESS_FROM_BYTES:
+        body = compression.compress(plaintext)
+        if len(body) < len(plaintext):
+            return ZSTD, body
+    return STORED, plaintext
+
+
+def _outer(inner: bytes) -> bytes:
+    if len(inner) < _INNER.size:
+        raise OpenRefused
+    algorithm, raw_length, body_length = _INNER.unpack_from(inner)
+    end = _INNER.size + body_length
+    if raw_length > MAX_RAW_BYTES or len(inner) != padded_length(end) or any(inner[end:]):
+        raise OpenRefused
+    return _decompressed(algorithm, raw_length, inner[_INNER.size : end])
+
+
+def _decompressed(algorithm: int, raw_length: int, body: bytes) -> bytes:
+    """The plaintext; only the forms that `_compressed` makes are accepted."""
+    if algorithm == STORED and raw_length == len(body):
+        return body
+    if algorithm == ZSTD and raw_length >= COMPRESS_FROM_BYTES and raw_length > len(body):
+        return compression.decompress(body, raw_length)
+    raise OpenRefused
