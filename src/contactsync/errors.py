@@ -15,7 +15,8 @@
     │   └── StalePass                          never
     ├── TemporalError                 exit 6
     │   ├── TemporalUnavailable                again
-    │   └── TemporalRefused                    never
+    │   ├── TemporalRefused                    never
+    │   └── NoWorker                           again
     ├── KeysError                     exit 7
     │   ├── RootKeyUnavailable                 again
     │   ├── RootKeyRefused                     again
@@ -27,6 +28,8 @@
     │   └── OpenRefused
     ├── MessageUnreadable             exit 70  never
     ├── PageUnreadable                exit 70  never
+    ├── ConnectionPaused              exit 10  never
+    ├── StillUnderWay                 exit 11  again
     └── SourceError
         ├── SourceUnavailable         exit 8   again
         ├── SourceThrottled           exit 8   after a time
@@ -145,6 +148,12 @@ class TemporalRefused(TemporalError):
     """Temporal refused the request"""
 
 
+class NoWorker(TemporalError):
+    """no worker takes the work; start `contactsync worker`, or check that those that run use this task queue"""
+
+    retry = Retry.AGAIN
+
+
 class KeysError(ContactSyncError):
     """a key is not usable"""
 
@@ -197,6 +206,19 @@ class MessageUnreadable(ContactSyncError):
 
 class PageUnreadable(ContactSyncError):
     """a page's body is not what this version writes; run workers of one version, and the next pass fetches it anew"""
+
+
+class ConnectionPaused(ContactSyncError):
+    """the connection is paused; `contactsync connection resume` lets it go on"""
+
+    exit_code = 10
+
+
+class StillUnderWay(ContactSyncError):
+    """the pass is still under way; it goes on without being watched, and `contactsync status` shows it"""
+
+    exit_code = 11
+    retry = Retry.AGAIN
 
 
 class SourceError(ContactSyncError):
