@@ -1,0 +1,100 @@
+"""Activities that follow a script, for tests of workflows: a source of numbered pages and a store that counts."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from temporalio import activity
+
+from contactsync.activities.messages import (
+    CLOSE_PASS,
+    FETCH_PAGE,
+    OPEN_PASS,
+    SANITIZE_PAGE,
+    SET_PAUSED,
+    UPSERT_PAGE,
+    CleanPage,
+    ClosePass,
+    Counts,
+    FetchRequest,
+    OpenPass,
+    Page,
+    PageHead,
+    PageResult,
+    PassTicket,
+    SetPaused,
+)
+from contactsync.errors import ContactSyncError
+
+
+@dataclass
+class Script:
+    """What the activities do, and what they saw."""
+
+    pages: int = 3
+    contacts_per_page: int = 10
+    fetch_fails: list[ContactSyncError] = field(default_factory=list[ContactSyncError])
+    paused_in_database: str | None = None
+    hold_writing: asyncio.Event | None = None
+    hold_fetching: asyncio.Event | None = None
+    events: list[str] = field(default_factory=list[str])
+    written: list[int] = field(default_factory=list[int])
+    closed: list[str] = field(default_factory=list[str])
+    pauses: list[str | None] = field(default_factory=list[str | None])
+    passes: int = 0
+    cursor: bytes | None = None
+
+    @activity.defn(name=OPEN_PASS)
+    async def open_pass(self, request: OpenPass) -> PassTicket:
+        self.passes += 1
+        return PassTicket(
+            tenant_id=request.tenant_id,
+            connection_id=request.connection_id,
+            pass_id=request.pass_id,
+            epoch=self.passes,
+            cursor=self.cursor,
+            interval_seconds=900,
+            jitter_seconds=60,
+            paused=self.paused_in_database,
+        )
+
+    @activity.defn(name=FETCH_PAGE)
+    async def fetch_page(self, request: FetchRequest) -> Page:
+        self.events.append(f"fetch {request.page}")
+        if self.hold_fetching is not None:
+            await self.hold_fetching.wait()
+        if self.fetch_fails:
+            raise self.fetch_fails.pop(0)
+        head = PageHead(
+            tenant_id=request.tenant_id,
+            connection_id=request.connection_id,
+            epoch=request.epoch,
+            page=request.page,
+            cursor=f"after {request.page}".encode(),
+            done=request.page == self.pages,
+            full=False,
+            generation=1,
+            changes=self.contacts_per_page,
+            downloaded=self.contacts_per_page,
+        )
+        return Page(head=head, body=b"Zaphod Beeblebrox <zaphod@betelgeuse.example>")
+
+    @activity.defn(name=SANITIZE_PAGE)
+    async def sanitize_page(self, page: Page) -> CleanPage:
+        return CleanPage(head=page.head, body=page.body)
+
+    @activity.defn(name=UPSERT_PAGE)
+    async def upsert_page(self, page: CleanPage) -> PageResult:
+        if self.hold_writing is not None:
+            await self.hold_writing.wait()
+        self.events.append(f"write {page.head.page}")
+        self.written.append(page.head.page)
+        self.cursor = page.head.cursor
+        return PageResult(counts=Counts(pages=1, added=page.head.changes), done=page.head.done)
+
+    @activity.defn(name=CLOSE_PASS)
+    async def close_pass(self, request: ClosePass) -> None:
+        self.closed.append(request.outcome)
+
+    @activity.defn(name=SET_PAUSED)
+    async def set_paused(self, request: SetPaused) -> None:
+        self.pauses.append(request.paused)
