@@ -1,0 +1,60 @@
+"""Options that several commands share, and how their values are read."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+TenantOption = Annotated[str, typer.Option("--tenant", metavar="ID", help="The tenant: its id, or the start of it.")]
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id, or the start of it.")]
+ConnectionArgument = Annotated[
+    str, typer.Argument(metavar="CONNECTION", help="The connection's id, or the start of it.")
+]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+)([smhd]?)", re.ASCII)
+
+
+def parse_duration(text: str) -> timedelta:
+    """`90s`, `15m`, `2h`, `1d`; a bare number is seconds.
+
+    Raises:
+        typer.BadParameter: it is none of these, or is zero.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise typer.BadParameter("give a time such as 90s, 15m, 2h or 1d")
+    try:
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"])
+    except OverflowError:
+        raise typer.BadParameter("give a shorter time") from None
+
+
+def show_duration(length: timedelta | None) -> str | None:
+    """A length of time as people read it: the two largest units, `1h 05m`, `42s`."""
+    if length is None:
+        return None
+    seconds = int(length.total_seconds())
+    for unit, size, below, step in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
+        if seconds >= size:
+            return f"{seconds // size}{unit} {seconds % size // step:02d}{below}"
+    return f"{seconds}s"
+
+
+def parse_settings(pairs: list[str]) -> dict[str, object]:
+    """`key=value` options as a source's settings; a value that is a whole number becomes one.
+
+    Raises:
+        typer.BadParameter: one has no `=`, or a key is given twice.
+    """
+    settings: dict[str, object] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise typer.BadParameter("give each setting as key=value", param_hint="--set")
+        if key in settings:
+            raise typer.BadParameter(f"{key} is given twice", param_hint="--set")
+        settings[key] = int(value) if re.fullmatch(r"-?\d{1,18}", value, re.ASCII) else value
+    return settings

@@ -1,0 +1,55 @@
+"""What commands run in: an event loop, and the parts of the composition root where they need them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from contactsync.workers.cli.output import Report, emit
+
+if TYPE_CHECKING:
+    from contactsync.workers.bootstrap import Parts
+    from contactsync.workers.settings import Settings
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[object, object, T]) -> T:
+    """Run a command's work to its end.
+
+    Libraries say nothing meanwhile: what went wrong is the command's own sentence, and only the long processes log.
+    """
+    logging.disable(logging.CRITICAL)
+    return asyncio.run(work)
+
+
+def show(work: Coroutine[object, object, Report], *, as_json: bool) -> None:
+    """Run a command's work and print its report.
+
+    Raises:
+        typer.Exit: the report's exit code is not 0.
+    """
+    emit(run(work), as_json=as_json)
+
+
+def run_process(settings: "Settings", work: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Run a long process, which logs (`workers/logs.py`)."""
+    from contactsync.workers.logs import configure_logging
+
+    configure_logging(settings.log_format, settings.log_level)
+    asyncio.run(work())
+
+
+@asynccontextmanager
+async def open_parts() -> "AsyncGenerator[Parts]":
+    """The parts that the settings of this environment describe.
+
+    Raises:
+        SettingsError, DatabaseError, NotMigrated: before anything is done.
+    """
+    from contactsync.workers.bootstrap import opened
+    from contactsync.workers.settings import load_settings
+
+    async with opened(load_settings()) as parts:
+        yield parts
