@@ -1,0 +1,37 @@
+"""The one spelling of an e-mail address or a phone number that blind indexes are computed over. Version 1.
+
+Changing a rule here is a new version: every index must be computed again.
+"""
+
+import unicodedata
+from functools import lru_cache
+
+from email_validator import EmailNotValidError, validate_email
+
+from contactsync.activities.sanitizing.phones import clean_phone
+
+
+def email_normal_form(address: str) -> str | None:
+    """Trimmed, local part NFC and case-folded, domain as lower-case A-labels; None if there is no valid domain.
+
+    Dots and `+tags` stay: what they mean is the receiving server's affair.
+    """
+    local, at, domain = address.strip().rpartition("@")
+    ascii_domain = _ascii_domain(domain) if at and local else None
+    if ascii_domain is None:
+        return None
+    return f"{unicodedata.normalize('NFC', unicodedata.normalize('NFC', local).casefold())}@{ascii_domain}"
+
+
+def phone_normal_form(number: str, default_region: str = "") -> str | None:
+    """E.164; None if the number is not known to be one. Extensions do not count."""
+    clean = clean_phone(number, default_region)
+    return clean.number if clean and clean.e164 else None
+
+
+@lru_cache(maxsize=4096)
+def _ascii_domain(domain: str) -> str | None:
+    try:
+        return validate_email(f"a@{domain}", check_deliverability=False).ascii_domain
+    except EmailNotValidError:
+        return None

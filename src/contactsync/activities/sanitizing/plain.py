@@ -1,0 +1,31 @@
+"""Plain text from whatever a source holds: markup and forbidden characters gone, whichever hides the other."""
+
+from collections.abc import Callable
+from typing import Final
+
+from contactsync.activities.sanitizing.markup import has_markup, without_brackets, without_markup
+from contactsync.activities.sanitizing.text import clean_line, clean_lines
+
+_MAX_ROUNDS: Final = 8
+
+
+def plain_line(text: str) -> str:
+    """One line of plain text. Doing it twice changes nothing."""
+    return _plain(text, clean_line)
+
+
+def plain_lines(text: str) -> str:
+    """Plain text with its line breaks. Doing it twice changes nothing."""
+    return _plain(text, clean_lines)
+
+
+def _plain(text: str, clean: Callable[[str], str]) -> str:
+    text = clean(text)
+    for _ in range(_MAX_ROUNDS):
+        if not has_markup(text):
+            return text
+        resolved = clean(without_markup(text))  # a zero width space may have hidden a tag
+        if resolved == text:
+            return text
+        text = resolved
+    return clean(without_brackets(text))
