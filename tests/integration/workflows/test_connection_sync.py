@@ -122,6 +122,7 @@ async def test_resume_syncs_at_once(client: WorkflowEnvironment) -> None:
     script = Script(pages=1, fetch_fails=[CredentialsRejected()])
     async with syncing(client, script) as handle:
         await handle.execute_update(ConnectionSync.sync_now)
+        await until(lambda: script.pauses == ["CredentialsRejected"])
         await handle.signal(ConnectionSync.resume)
         await until(lambda: script.written == [1])
         assert script.pauses == ["CredentialsRejected", None]
