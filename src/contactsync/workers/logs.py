@@ -10,15 +10,12 @@ import warnings
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import Literal, TextIO
 
 import structlog
 from structlog.typing import Processor
 
 from contactsync.workers.log_lines import PROCESSORS, code_file, foreign_event, level_name
-
-if TYPE_CHECKING:
-    from temporalio.runtime import LoggingConfig, Runtime
 
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -40,24 +37,6 @@ def configure_logging(log_format: LogFormat = "auto", level: LogLevel = "INFO") 
     )
     _take_over_stdlib(ForeignHandler(chain), own_level)
     _take_over_hooks()
-
-
-def temporal_runtime(level: LogLevel = "INFO") -> "Runtime":
-    """A Temporal runtime whose core logs through the root logger and which tells the server nothing of this host."""
-    from temporalio.runtime import Runtime, TelemetryConfig  # noqa: PLC0415  # slow, and only workers need it
-
-    return Runtime(telemetry=TelemetryConfig(logging=core_logging(level)), worker_heartbeat_interval=None)
-
-
-def core_logging(level: LogLevel = "INFO") -> "LoggingConfig":
-    """How Temporal's core logs: forwarded to the logger `temporalio.core`, its texts and fields left behind."""
-    from temporalio.runtime import LogForwardingConfig, LoggingConfig, TelemetryFilter  # noqa: PLC0415  # as above
-
-    forwarding = LogForwardingConfig(
-        logger=logging.getLogger("temporalio.core"), prepend_target_on_message=False, append_log_fields_to_message=False
-    )
-    core_level = "DEBUG" if level == "DEBUG" else "WARN"
-    return LoggingConfig(TelemetryFilter(core_level=core_level, other_level="ERROR"), forwarding)
 
 
 class ForeignHandler(logging.Handler):

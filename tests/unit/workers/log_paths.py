@@ -16,9 +16,10 @@ from typing import cast
 import structlog
 import vobject
 from temporalio.converter import DataConverter
+from temporalio.runtime import LogForwardingConfig
 
 from contactsync.errors import SourceUnavailable
-from contactsync.workers.logs import LogFormat, LogLevel, configure_logging, core_logging
+from contactsync.workers.logs import LogFormat, LogLevel, configure_logging
 
 PLANTED = "Zoë Planted <zoe.planted@example.com> +4930123456"
 
@@ -143,7 +144,7 @@ def foreign_core() -> None:
     entry = SimpleNamespace(
         level=logging.WARNING, message=PLANTED, target="temporalio_client", fields={"x": PLANTED}, time=0.0
     )
-    core_logging("DEBUG").forwarding._on_logs([entry])  # pyright: ignore
+    LogForwardingConfig(logging.getLogger("temporalio.core"))._on_logs([entry])  # pyright: ignore  # as Core calls it
 
 
 def python_warning() -> None:
