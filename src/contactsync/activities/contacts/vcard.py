@@ -236,7 +236,7 @@ def _address(line: Line, draft: _Draft) -> None:
 
 def _country_code(line: Line, draft: _Draft) -> None:
     if line.group and len(code := line.value.strip()) == 2:  # ISO 3166-1 alpha-2; Apple also writes whole addresses
-        draft.country_codes[line.group] = code
+        draft.country_codes[line.group] = code.upper()
 
 
 def _online_service(line: Line, draft: _Draft) -> None:
