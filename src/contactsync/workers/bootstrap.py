@@ -43,7 +43,7 @@ class Parts:
     @property
     def passes(self) -> Passes:
         """Passes and their progress."""
-        return Passes(self.database, self.ring)
+        return Passes(self.database)
 
     def fetching(self) -> Fetching:
         """The fetching activities."""

@@ -1,0 +1,172 @@
+"""The truth: contacts in PostgreSQL, written a page at a time and found by who may."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from contactsync.activities.contacts.quarantine import QuarantineReason
+from contactsync.activities.messages import ConnectionRef, PageHead, PageResult
+from contactsync.activities.sanitizing.normal_forms import email_normal_form, phone_normal_form
+from contactsync.activities.store.changes import CleanChange, Quarantine
+from contactsync.activities.store.merging import fold, make_plan, observation
+from contactsync.activities.store.page_writer import PageWriter, digest_page, read_held
+from contactsync.activities.store.passes import advance, lock_progress
+from contactsync.activities.store.records import EMAIL, PHONE, QUARANTINE, HeldContact, open_contact
+from contactsync.codecs.audit.log import AuditKind, append
+from contactsync.codecs.keys.ring import KeyRing
+from contactsync.errors import ContactNotFound, StalePass
+from contactsync.postgres import Database, Row, load_queries
+
+_SQL: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
+_FIRST_ID: Final = UUID(int=0)
+_BATCH_ROWS: Final = 500
+WORKER: Final = "worker"
+"""The actor of what a pass does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionCounts:
+    """How many contacts a connection has, how many it had, and how many are set aside."""
+
+    live: int
+    gone: int
+    quarantined: int
+
+
+class Contacts:
+    """Commits pages, and opens contacts for those who may read them: every opening is in the audit log."""
+
+    def __init__(self, database: Database, ring: KeyRing) -> None:
+        self._database = database
+        self._ring = ring
+
+    async def commit(self, head: PageHead, changes: Sequence[CleanChange]) -> PageResult:
+        """Commit a page in one transaction: rows, tombstones, quarantine, cursor, counts and audit entry.
+
+        The page that was committed last answers the same again and changes nothing. The last page of a complete
+        listing sweeps: what the listing did not name is gone.
+
+        Raises:
+            StalePass: the page is not the next one of the pass that holds the connection; nothing was written.
+            ConnectionNotFound, KeysError, DatabaseError: nothing was written either.
+        """
+        sealer = await self._ring.tenant_sealer(head.tenant_id)
+        page = fold(changes)
+        digests = digest_page(sealer, head.connection_id, page)
+        async with self._database.transaction(head.tenant_id) as connection:
+            progress = await lock_progress(connection, head)
+            earlier = _answered(progress, head)
+            if earlier is not None:
+                return earlier
+            writer = PageWriter(connection, sealer, head, progress["pass_id"])
+            held = await read_held(connection, head, [digest.source_index for digest in digests.values()])
+            plan = make_plan(page, digests, held, observation(head.epoch, head.page))
+            await writer.write(plan)
+            swept = await writer.sweep() if head.done and head.full else 0
+            if head.done:
+                await writer.drop_stashes()
+            result = PageResult(counts=plan.counts(downloaded=head.downloaded, swept=swept), done=head.done)
+            await advance(connection, head, progress["pass_id"], result)
+            await append(connection, head.tenant_id, AuditKind.PAGE_COMMITTED, WORKER, _detail(head, result))
+        return result
+
+    async def find(
+        self, tenant_id: UUID, *, email: str = "", phone: str = "", actor: str, reason: str
+    ) -> tuple[HeldContact, ...]:
+        """The live contacts of a tenant that have this e-mail address or (E.164) phone number.
+
+        Args:
+            tenant_id: whose contacts.
+            email: in any spelling; only one of `email` and `phone`.
+            phone: with its country code.
+            actor: who looks, as an opaque id, for the audit log.
+            reason: why, as a code or a ticket's number, for the audit log.
+        """
+        kind, form = (EMAIL, email_normal_form(email)) if email else (PHONE, phone_normal_form(phone))
+        if form is None:
+            return ()
+        sealer = await self._ring.tenant_sealer(tenant_id)
+        where = (kind, sealer.index_epoch, sealer.index(kind, form))
+        async with self._database.transaction(tenant_id) as connection:
+            rows = await connection.fetch(_SQL["find"], tenant_id, *where)
+            found = tuple(open_contact(sealer, row) for row in rows)
+            detail = {"by": kind, "contacts": len(found), "reason": reason}
+            await append(connection, tenant_id, AuditKind.CONTACTS_OPENED, actor, detail)
+        return found
+
+    async def get(self, tenant_id: UUID, contact_id: UUID, *, actor: str, reason: str) -> HeldContact:
+        """One live contact; `actor` and `reason` as in `find`.
+
+        Raises:
+            ContactNotFound.
+        """
+        sealer = await self._ring.tenant_sealer(tenant_id)
+        async with self._database.transaction(tenant_id) as connection:
+            row = await connection.fetchrow(_SQL["get"], tenant_id, contact_id)
+            if row is None:
+                raise ContactNotFound
+            contact = open_contact(sealer, row)
+            detail = {"contact": str(contact_id), "contacts": 1, "reason": reason}
+            await append(connection, tenant_id, AuditKind.CONTACTS_OPENED, actor, detail)
+        return contact
+
+    async def all_of(
+        self, ref: ConnectionRef, *, actor: str = WORKER, reason: str = "comparison"
+    ) -> AsyncGenerator[HeldContact]:
+        """Every live contact of a connection, to compare with its source; each batch is one audit entry."""
+        sealer = await self._ring.tenant_sealer(ref.tenant_id)
+        after = _FIRST_ID
+        while rows := await self._batch(ref, after, actor, reason):
+            for row in rows:
+                yield open_contact(sealer, row)
+            after = rows[-1]["contact_id"]
+
+    async def _batch(self, ref: ConnectionRef, after: UUID, actor: str, reason: str) -> list[Row]:
+        async with self._database.transaction(ref.tenant_id) as connection:
+            rows = await connection.fetch(_SQL["live_after"], ref.tenant_id, ref.connection_id, after, _BATCH_ROWS)
+            if rows:
+                detail = {"connection": str(ref.connection_id), "contacts": len(rows), "reason": reason}
+                await append(connection, ref.tenant_id, AuditKind.CONTACTS_OPENED, actor, detail)
+        return rows
+
+    async def counts(self, ref: ConnectionRef) -> ConnectionCounts:
+        """How many contacts a connection has; none are opened."""
+        async with self._database.transaction(ref.tenant_id) as connection:
+            row = await connection.fetchrow(_SQL["counts"], ref.tenant_id, ref.connection_id)
+        return ConnectionCounts(**dict(row)) if row else ConnectionCounts(0, 0, 0)
+
+    async def quarantined(self, ref: ConnectionRef, *, actor: str, reason: str) -> tuple[Quarantine, ...]:
+        """What a connection has set aside, the latest first; `actor` and `reason` as in `find`."""
+        sealer = await self._ring.tenant_sealer(ref.tenant_id)
+        async with self._database.transaction(ref.tenant_id) as connection:
+            rows = await connection.fetch(_SQL["quarantined"], ref.tenant_id, ref.connection_id)
+            detail = {"connection": str(ref.connection_id), "quarantined": len(rows), "reason": reason}
+            await append(connection, ref.tenant_id, AuditKind.CONTACTS_OPENED, actor, detail)
+        return tuple(
+            Quarantine(
+                sealer.open(QUARANTINE, row["source_index"].hex(), row["sealed_source_id"]).decode(),
+                QuarantineReason(row["reason"]),
+            )
+            for row in rows
+        )
+
+
+def _answered(progress: Row, head: PageHead) -> PageResult | None:
+    """What the page was answered when it was committed; None if it is the next to be committed.
+
+    Raises:
+        StalePass: it is neither.
+    """
+    if head.epoch != progress["epoch"]:
+        raise StalePass
+    if head.page == progress["page"] and progress["result"] is not None:
+        return PageResult.model_validate_json(progress["result"])
+    if head.page != progress["page"] + 1 or not progress["open"]:
+        raise StalePass
+    return None
+
+
+def _detail(head: PageHead, result: PageResult) -> dict[str, str | int]:
+    counts = {name: count for name, count in result.counts.model_dump().items() if count}
+    return {"connection": str(head.connection_id), "epoch": head.epoch, "page": head.page, **counts}

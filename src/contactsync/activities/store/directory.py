@@ -1,0 +1,196 @@
+"""Tenants and their connections."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from pydantic import Field as Bounded
+
+from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Fields, Frozen
+from contactsync.codecs.keys.ring import KeyRing
+from contactsync.errors import ConnectionNotFound, TenantNotFound
+from contactsync.postgres import Database, Row, load_queries
+
+_SQL: Final = load_queries("contactsync.activities.store", "sql/directory.sql")
+_TABLE: Final = "connection"
+
+
+class TenantPolicy(Frozen):
+    """What a tenant wants kept, and the region (ISO 3166-1, two letters) whose phone numbers need no country code."""
+
+    fields: Fields = DEFAULT_FIELDS
+    default_region: str = "US"
+
+
+DEFAULT_POLICY: Final = TenantPolicy()
+
+
+class Tenant(Frozen):
+    """A customer of the platform. `label` is for operators and is no person's name."""
+
+    tenant_id: UUID
+    label: str
+    policy: TenantPolicy
+    created_at: datetime
+    disabled_at: datetime | None = None
+
+
+class NewConnection(Frozen):
+    """What a connection is made of. `secret_ref` names a secret (`env:NAME`, `file:PATH`) and is none itself;
+    `settings` are the source kind's own and are sealed."""
+
+    kind: str
+    settings: Mapping[str, object] = Bounded(repr=False)
+    secret_ref: str | None = None
+    interval_seconds: int = 900
+    jitter_seconds: int = 60
+    page_rows: int | None = None
+
+
+class ConnectionInfo(Frozen):
+    """A connection without its settings: what may be listed. `paused` is a code."""
+
+    tenant_id: UUID
+    connection_id: UUID
+    kind: str
+    secret_ref: str | None
+    interval_seconds: int
+    jitter_seconds: int
+    page_rows: int | None
+    paused: str | None
+    created_at: datetime
+
+
+class Connection(ConnectionInfo):
+    """A connection with its settings opened."""
+
+    settings: Mapping[str, object] = Bounded(repr=False)
+
+
+class Directory:
+    """Adds and finds tenants and connections."""
+
+    def __init__(self, database: Database, ring: KeyRing) -> None:
+        self._database = database
+        self._ring = ring
+
+    async def add_tenant(
+        self, label: str, policy: TenantPolicy = DEFAULT_POLICY, *, tenant_id: UUID | None = None
+    ) -> Tenant:
+        """A new tenant with keys of its own.
+
+        Raises:
+            KeysError, DatabaseError: there is no tenant then.
+        """
+        tenant_id = tenant_id or uuid4()
+        # keys first: a tenant without keys could not sync, keys without a tenant are only bytes
+        await self._ring.create_tenant(tenant_id)
+        async with self._database.transaction(tenant_id) as connection:
+            row = await connection.fetchrow(_SQL["add_tenant"], tenant_id, label, _policy_json(policy))
+        return _tenant(row)
+
+    async def list_tenants(self) -> tuple[Tenant, ...]:
+        """All tenants, the oldest first."""
+        async with self._database.transaction(directory=True) as connection:
+            return tuple(_tenant(row) for row in await connection.fetch(_SQL["list_tenants"]))
+
+    async def get_tenant(self, tenant_id: UUID) -> Tenant:
+        """One tenant.
+
+        Raises:
+            TenantNotFound.
+        """
+        async with self._database.transaction(tenant_id) as connection:
+            return _tenant(await connection.fetchrow(_SQL["get_tenant"], tenant_id))
+
+    async def add_connection(self, tenant_id: UUID, new: NewConnection) -> Connection:
+        """A new connection of a tenant.
+
+        Raises:
+            TenantNotFound.
+        """
+        await self.get_tenant(tenant_id)
+        connection_id = uuid4()
+        sealer = await self._ring.tenant_sealer(tenant_id)
+        sealed = sealer.seal(_TABLE, str(connection_id), json.dumps(dict(new.settings)).encode())
+        async with self._database.transaction(tenant_id) as connection:
+            row = await connection.fetchrow(
+                _SQL["add_connection"],
+                tenant_id,
+                connection_id,
+                new.kind,
+                sealed,
+                new.secret_ref,
+                new.interval_seconds,
+                new.jitter_seconds,
+                new.page_rows,
+            )
+            await connection.execute(_SQL["add_progress"], tenant_id, connection_id)
+        return await self._opened(row)
+
+    async def list_connections(self, tenant_id: UUID | None = None) -> tuple[ConnectionInfo, ...]:
+        """The connections of one tenant, or of all, the oldest first.
+
+        Raises:
+            TenantNotFound: `tenant_id` names none.
+        """
+        if tenant_id is not None:
+            await self.get_tenant(tenant_id)
+        async with self._database.transaction(tenant_id, directory=tenant_id is None) as connection:
+            rows = await connection.fetch(_SQL["list_connections"], tenant_id)
+        return tuple(ConnectionInfo.model_validate(dict(row)) for row in rows)
+
+    async def get_connection(self, connection_id: UUID, tenant_id: UUID | None = None) -> Connection:
+        """One connection with its settings; where the tenant is known, only if it is that tenant's.
+
+        Raises:
+            ConnectionNotFound.
+        """
+        return await self._opened(await self._row(connection_id, tenant_id))
+
+    async def find_connection(self, connection_id: UUID) -> ConnectionInfo:
+        """One connection, whatever its tenant, without its settings: no key is needed.
+
+        Raises:
+            ConnectionNotFound.
+        """
+        row = await self._row(connection_id, None)
+        if row is None:
+            raise ConnectionNotFound
+        return ConnectionInfo.model_validate(dict(row))
+
+    async def set_paused(self, tenant_id: UUID, connection_id: UUID, paused: str | None) -> None:
+        """Record that a connection is paused, with a code, or (None) no longer is.
+
+        Raises:
+            ConnectionNotFound.
+        """
+        async with self._database.transaction(tenant_id) as connection:
+            if await connection.fetchval(_SQL["set_paused"], tenant_id, connection_id, paused) is None:
+                raise ConnectionNotFound
+
+    async def _row(self, connection_id: UUID, tenant_id: UUID | None) -> Row | None:
+        async with self._database.transaction(tenant_id, directory=tenant_id is None) as connection:
+            if tenant_id is None:
+                return await connection.fetchrow(_SQL["find_connection"], connection_id)
+            return await connection.fetchrow(_SQL["get_connection"], tenant_id, connection_id)
+
+    async def _opened(self, row: Row | None) -> Connection:
+        if row is None:
+            raise ConnectionNotFound
+        sealer = await self._ring.tenant_sealer(row["tenant_id"])
+        settings = sealer.open(_TABLE, str(row["connection_id"]), row["sealed_settings"])
+        return Connection.model_validate({**dict(row), "settings": json.loads(settings)})
+
+
+def _policy_json(policy: TenantPolicy) -> str:
+    # sorted, so that equal policies are equal rows
+    return json.dumps({"fields": sorted(policy.fields), "default_region": policy.default_region})
+
+
+def _tenant(row: Row | None) -> Tenant:
+    if row is None:
+        raise TenantNotFound
+    return Tenant.model_validate({**dict(row), "policy": json.loads(row["policy"])})

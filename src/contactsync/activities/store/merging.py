@@ -1,0 +1,167 @@
+"""What a page changes, given what is held: pure rules, no database.
+
+Committing a page is the same as committing its entries one after the other. Of two states of a contact the newer
+stays: by the source's own version where both have one and they differ, else by when they were observed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+from uuid import UUID, uuid4
+
+from contactsync.activities.messages import Counts
+from contactsync.activities.store.changes import CleanChange, Quarantine, Seen, Tombstone, Upsert
+
+_PAGE_BITS: Final = 20
+
+
+def observation(epoch: int, page: int) -> int:
+    """When something was observed, as one number: later pages and later passes are greater."""
+    return epoch << _PAGE_BITS | page
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is stored of a contact. One that is gone has no digests."""
+
+    contact_id: UUID
+    content_mac: bytes | None
+    etag_mac: bytes | None
+    source_version: int | None
+    observed: int
+    generation: int
+    gone: bool
+
+
+@dataclass(slots=True)
+class Folded:
+    """All that one page says of one contact: its newest state, whether it was listed unchanged, and whether the last
+    word is that it cannot be kept."""
+
+    state: Upsert | Tombstone | None = None
+    seen: bool = False
+    quarantine: Quarantine | None = None
+
+    def add(self, change: CleanChange) -> None:
+        """Take in the page's next entry on this contact."""
+        match change:
+            case Quarantine():
+                self.quarantine = change
+            case Seen():
+                self.seen, self.quarantine = True, None
+            case _:
+                self.quarantine = None
+                if self.state is None or not _is_older(change.version, 0, self.state.version, 0):
+                    self.state = change
+
+
+def fold(changes: Iterable[CleanChange]) -> dict[str, Folded]:
+    """The page by source id: duplicates become one, the newest, and of equals the later."""
+    folded: dict[str, Folded] = {}
+    for change in changes:
+        folded.setdefault(change.source_id, Folded()).add(change)
+    return folded
+
+
+def _is_older(version: int | None, observed: int, than_version: int | None, than_observed: int) -> bool:
+    if version is not None and than_version is not None and version != than_version:
+        return version < than_version
+    return observed < than_observed
+
+
+class Deed(Enum):
+    """What is done to a contact's row."""
+
+    ADD = "add"
+    UPDATE = "update"
+    DELETE = "delete"
+    BURY = "bury"  # a tombstone for what is not there: it keeps out what arrives late
+    REFRESH = "refresh"  # equal content: only its digests and versions move on
+    TOUCH = "touch"  # it was listed, and that is all there is to say
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """The keyed digests of a contact: of its source id, and of its content and etag where it has them."""
+
+    source_index: bytes
+    content_mac: bytes | None = None
+    etag_mac: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one contact."""
+
+    deed: Deed
+    contact_id: UUID
+    digests: Digests
+    folded: Folded
+    held: Held | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What becomes of a page."""
+
+    decisions: list[Decision] = field(default_factory=list[Decision])
+
+    def of(self, *deeds: Deed) -> list[Decision]:
+        """The decisions to do these."""
+        return [decision for decision in self.decisions if decision.deed in deeds]
+
+    def counts(self, *, downloaded: int, swept: int) -> Counts:
+        """The page in numbers."""
+        return Counts(
+            pages=1,
+            downloaded=downloaded,
+            added=len(self.of(Deed.ADD)),
+            updated=len(self.of(Deed.UPDATE)),
+            unchanged=sum(_is_unchanged(decision) for decision in self.decisions),
+            deleted=len(self.of(Deed.DELETE)) + swept,
+            quarantined=sum(decision.folded.quarantine is not None for decision in self.decisions),
+        )
+
+
+def _is_unchanged(decision: Decision) -> bool:
+    listed_well = decision.folded.state is not None or decision.folded.seen
+    return decision.deed is Deed.REFRESH or (decision.deed is Deed.TOUCH and listed_well)
+
+
+def make_plan(
+    page: Mapping[str, Folded], digests: Mapping[str, Digests], held: Mapping[bytes, Held], observed: int
+) -> Plan:
+    """Decides for each contact of a page. `digests` by source id, `held` by source index."""
+    plan = Plan()
+    for source_id, folded in page.items():
+        mine = digests[source_id]
+        plan.decisions.append(_decide(folded, mine, held.get(mine.source_index), observed))
+    return plan
+
+
+def _decide(folded: Folded, digests: Digests, held: Held | None, observed: int) -> Decision:
+    if held is None:
+        return Decision(_deed_on_nothing(folded.state), uuid4(), digests, folded, None)
+    return Decision(_deed(folded.state, digests, held, observed), held.contact_id, digests, folded, held)
+
+
+def _deed_on_nothing(state: Upsert | Tombstone | None) -> Deed:
+    match state:
+        case Upsert():
+            return Deed.ADD
+        case Tombstone():
+            return Deed.BURY
+        case None:
+            return Deed.NOTHING
+
+
+def _deed(state: Upsert | Tombstone | None, digests: Digests, held: Held, observed: int) -> Deed:
+    if state is None or _is_older(state.version, observed, held.source_version, held.observed):
+        return Deed.NOTHING if held.gone else Deed.TOUCH
+    if isinstance(state, Tombstone):
+        return Deed.BURY if held.gone else Deed.DELETE
+    if held.gone:
+        return Deed.ADD
+    return Deed.REFRESH if digests.content_mac == held.content_mac else Deed.UPDATE

@@ -1,0 +1,135 @@
+-- Contacts of one connection, a page at a time, and one contact by its address.
+
+-- name: held
+-- What is held of the page's contacts.
+SELECT source_index, contact_id, content_mac, etag_mac, source_version, observed, generation,
+    deleted_at IS NOT NULL AS gone
+FROM contactsync.contact
+WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[])
+
+-- name: write
+-- New and changed contacts, and tombstones (those without a blob). The newest version wins, whoever comes last.
+INSERT INTO contactsync.contact AS held (
+    tenant_id, connection_id, index_epoch, observed, generation,
+    contact_id, source_index, sealed, content_mac, etag_mac, source_version, deleted_at
+)
+SELECT $1, $2, $3, $4, $5,
+    contact_id, source_index, sealed, content_mac, etag_mac, source_version, CASE WHEN sealed IS NULL THEN now() END
+FROM unnest($6::uuid[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bigint[])
+    AS page (contact_id, source_index, sealed, content_mac, etag_mac, source_version)
+ON CONFLICT (tenant_id, connection_id, source_index) DO UPDATE
+SET index_epoch = excluded.index_epoch,
+    observed = excluded.observed,
+    generation = excluded.generation,
+    sealed = excluded.sealed,
+    content_mac = excluded.content_mac,
+    etag_mac = excluded.etag_mac,
+    source_version = excluded.source_version,
+    deleted_at = excluded.deleted_at,
+    changed_at = now()
+WHERE held.contact_id = excluded.contact_id
+    AND CASE
+        WHEN held.source_version <> excluded.source_version THEN held.source_version < excluded.source_version
+        ELSE held.observed <= excluded.observed
+    END
+RETURNING source_index
+
+-- name: touch
+-- Contacts that were listed and are equal to what is held.
+UPDATE contactsync.contact AS held
+SET etag_mac = page.etag_mac, source_version = page.source_version, observed = page.observed,
+    generation = page.generation
+FROM unnest($3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[])
+    AS page (source_index, etag_mac, source_version, observed, generation)
+WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.source_index = page.source_index
+
+-- name: drop_lookups
+-- Contacts that changed or are gone are not found by what they were.
+DELETE FROM contactsync.contact_lookup
+WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[])
+
+-- name: add_lookups
+-- Where the page's contacts are found now.
+INSERT INTO contactsync.contact_lookup (tenant_id, epoch, kind, blind_index, contact_id)
+SELECT $1, $2, kind, blind_index, contact_id
+FROM unnest($3::text[], $4::bytea[], $5::uuid[]) AS page (kind, blind_index, contact_id)
+
+-- name: clear_quarantine
+-- What arrived well, or is gone, is set aside no longer.
+DELETE FROM contactsync.quarantine
+WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[])
+
+-- name: set_quarantine
+-- What cannot be kept is remembered with its reason.
+INSERT INTO contactsync.quarantine AS held
+    (tenant_id, connection_id, pass_id, generation, source_index, reason, sealed_source_id)
+SELECT $1, $2, $3, $4, source_index, reason, sealed_source_id
+FROM unnest($5::bytea[], $6::text[], $7::bytea[]) AS page (source_index, reason, sealed_source_id)
+ON CONFLICT (tenant_id, connection_id, source_index) DO UPDATE
+SET pass_id = excluded.pass_id, generation = excluded.generation, reason = excluded.reason,
+    sealed_source_id = excluded.sealed_source_id, seen_at = now()
+
+-- name: sweep
+-- At the end of a complete listing: what it did not list is gone.
+WITH swept AS (
+    UPDATE contactsync.contact
+    SET sealed = NULL, content_mac = NULL, etag_mac = NULL, source_version = NULL, observed = $4,
+        deleted_at = now(), changed_at = now()
+    WHERE tenant_id = $1 AND connection_id = $2 AND generation < $3 AND deleted_at IS NULL
+    RETURNING contact_id
+),
+unfound AS (
+    DELETE FROM contactsync.contact_lookup
+    WHERE tenant_id = $1 AND contact_id IN (SELECT contact_id FROM swept)
+)
+SELECT count(*) FROM swept
+
+-- name: sweep_quarantine
+-- What was set aside and is listed no more.
+DELETE FROM contactsync.quarantine
+WHERE tenant_id = $1 AND connection_id = $2 AND generation < $3
+
+-- name: drop_stashes
+-- At the end of a pass, its listings are worked through.
+DELETE FROM contactsync.stash
+WHERE tenant_id = $1 AND connection_id = $2
+
+-- name: find
+-- The live contacts that have an address.
+SELECT c.contact_id, c.connection_id, c.sealed, c.created_at, c.changed_at
+FROM contactsync.contact_lookup l
+JOIN contactsync.contact c USING (tenant_id, contact_id)
+WHERE l.tenant_id = $1 AND l.kind = $2 AND l.epoch = $3 AND l.blind_index = $4 AND c.deleted_at IS NULL
+ORDER BY c.created_at, c.contact_id
+
+-- name: get
+-- One live contact.
+SELECT contact_id, connection_id, sealed, created_at, changed_at
+FROM contactsync.contact
+WHERE tenant_id = $1 AND contact_id = $2 AND deleted_at IS NULL
+
+-- name: live_after
+-- The live contacts of a connection, so many at a time, in the order of their ids.
+SELECT contact_id, connection_id, sealed, created_at, changed_at
+FROM contactsync.contact
+WHERE tenant_id = $1 AND connection_id = $2 AND deleted_at IS NULL AND contact_id > $3
+ORDER BY contact_id
+LIMIT $4
+
+-- name: counts
+-- How many contacts a connection has, had, and has set aside.
+SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS live, count(*) FILTER (WHERE deleted_at IS NOT NULL) AS gone,
+    (
+        SELECT count(*)
+        FROM contactsync.quarantine
+        WHERE tenant_id = $1 AND connection_id = $2
+    ) AS quarantined
+FROM contactsync.contact
+WHERE tenant_id = $1 AND connection_id = $2
+
+-- name: quarantined
+-- What a connection has set aside, the latest first.
+SELECT reason, sealed_source_id, source_index, first_seen_at, seen_at
+FROM contactsync.quarantine
+WHERE tenant_id = $1 AND connection_id = $2
+ORDER BY seen_at DESC, source_index

@@ -1,0 +1,32 @@
+-- What the engine lends a source.
+
+-- name: unchanged
+-- Those of a listing whose version tag is the one held.
+SELECT held.source_index
+FROM unnest($3::bytea[], $4::bytea[]) AS listed (source_index, etag_mac)
+JOIN contactsync.contact held USING (source_index, etag_mac)
+WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.deleted_at IS NULL
+
+-- name: stash
+-- Keeps a listing, in parts.
+INSERT INTO contactsync.stash (tenant_id, connection_id, handle, part, sealed)
+SELECT $1, $2, $3, part - 1, sealed
+FROM unnest($4::bytea[]) WITH ORDINALITY AS parts (sealed, part)
+
+-- name: drop_forgotten
+-- Attempts that failed after they kept a listing leave it behind: only the newest few stay.
+DELETE FROM contactsync.stash
+WHERE tenant_id = $1 AND connection_id = $2 AND handle NOT IN (
+    SELECT handle
+    FROM contactsync.stash
+    WHERE tenant_id = $1 AND connection_id = $2
+    GROUP BY handle
+    ORDER BY max(created_at) DESC
+    LIMIT $3
+)
+
+-- name: stashed
+-- One part of a listing.
+SELECT sealed
+FROM contactsync.stash
+WHERE tenant_id = $1 AND connection_id = $2 AND handle = $3 AND part = $4

@@ -1,0 +1,68 @@
+"""What the engine lends a source: what is held already, and a place for long listings. See `sources.source`."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Final
+from uuid import UUID, uuid4
+
+from contactsync.activities.store.records import etag_mac, source_index
+from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.rows import TenantSealer
+from contactsync.errors import CursorExpired
+from contactsync.postgres import Database, load_queries
+
+_SQL: Final = load_queries("contactsync.activities.store", "sql/workbench.sql")
+_TABLE: Final = "stash"
+_CHUNK: Final = 2_000
+"""Source ids a query; between two, the worker's other work has its turn."""
+_STASHES_KEPT: Final = 8
+
+
+class StoreWorkbench:
+    """The `Workbench` of one connection, in PostgreSQL."""
+
+    def __init__(self, database: Database, ring: KeyRing, tenant_id: UUID, connection_id: UUID) -> None:
+        self._database = database
+        self._ring = ring
+        self._tenant_id = tenant_id
+        self._connection_id = connection_id
+
+    async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
+        """See `Workbench`."""
+        sealer = await self._ring.tenant_sealer(self._tenant_id)
+        listed = iter(etags.items())
+        unchanged: set[str] = set()
+        while chunk := dict(islice(listed, _CHUNK)):
+            unchanged |= await self._unchanged(sealer, chunk)
+        return frozenset(unchanged)
+
+    async def _unchanged(self, sealer: TenantSealer, etags: Mapping[str, str]) -> set[str]:
+        by_index = {source_index(sealer, self._connection_id, source_id): source_id for source_id in etags}
+        macs = [etag_mac(sealer, source_id, etag) for source_id, etag in etags.items()]
+        async with self._database.transaction(self._tenant_id) as connection:
+            rows = await connection.fetch(_SQL["unchanged"], self._tenant_id, self._connection_id, list(by_index), macs)
+        return {by_index[row["source_index"]] for row in rows}
+
+    async def stash(self, parts: Sequence[bytes]) -> UUID:
+        """See `Workbench`."""
+        sealer = await self._ring.tenant_sealer(self._tenant_id)
+        handle = uuid4()
+        sealed = [sealer.seal(_TABLE, _name(handle, index), part) for index, part in enumerate(parts)]
+        ref = (self._tenant_id, self._connection_id)
+        async with self._database.transaction(self._tenant_id) as connection:
+            await connection.execute(_SQL["drop_forgotten"], *ref, _STASHES_KEPT - 1)
+            await connection.execute(_SQL["stash"], *ref, handle, sealed)
+        return handle
+
+    async def stashed(self, handle: UUID, index: int) -> bytes:
+        """See `Workbench`."""
+        sealer = await self._ring.tenant_sealer(self._tenant_id)
+        async with self._database.transaction(self._tenant_id) as connection:
+            sealed = await connection.fetchval(_SQL["stashed"], self._tenant_id, self._connection_id, handle, index)
+        if sealed is None:
+            raise CursorExpired
+        return sealer.open(_TABLE, _name(handle, index), sealed)
+
+
+def _name(handle: UUID, index: int) -> str:
+    return f"{handle}/{index}"
