@@ -1,0 +1,46 @@
+"""The servers that integration tests share, and a fresh database for each test."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from contactsync.postgres import Database
+from contactsync.workers.embedded.folders import service_user, temporary_folder
+from contactsync.workers.embedded.postgres import PostgresServer
+from contactsync.workers.embedded.provision import DatabaseUrls, drop_database, make_database, make_logins, provision
+
+TEMPLATE = "contactsync_template"
+
+
+@pytest.fixture(scope="session")
+async def postgres_server() -> AsyncIterator[PostgresServer]:
+    """A running PostgreSQL; `url()` is its superuser's."""
+    with temporary_folder(service_user()) as folder:
+        server = await PostgresServer.start(folder / "postgres")
+        yield server
+        await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def database_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database without rows."""
+    await provision(postgres_server, TEMPLATE)
+    return TEMPLATE
+
+
+@pytest.fixture
+async def database_urls(postgres_server: PostgresServer, database_template: str) -> AsyncIterator[DatabaseUrls]:
+    """The URLs of a fresh, migrated database: `.owner`, `.app`, `.codec`."""
+    name = f"test_{uuid4().hex}"
+    await make_database(postgres_server, name, template=database_template)
+    yield (await make_logins(postgres_server)).urls(postgres_server.port, name)
+    await drop_database(postgres_server, name)
+
+
+@pytest.fixture
+async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """The fresh database, as the app's user."""
+    connected = await Database.connect(database_urls.app)
+    yield connected
+    await connected.close()
