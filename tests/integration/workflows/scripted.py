@@ -32,6 +32,7 @@ class Script:
 
     pages: int = 3
     contacts_per_page: int = 10
+    interval_seconds: int = 900
     fetch_fails: list[ContactSyncError] = field(default_factory=list[ContactSyncError])
     paused_in_database: str | None = None
     hold_writing: asyncio.Event | None = None
@@ -52,7 +53,7 @@ class Script:
             pass_id=request.pass_id,
             epoch=self.passes,
             cursor=self.cursor,
-            interval_seconds=900,
+            interval_seconds=self.interval_seconds,
             jitter_seconds=60,
             paused=self.paused_in_database,
         )

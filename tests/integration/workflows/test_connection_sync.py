@@ -1,33 +1,22 @@
 """`ConnectionSync` under the time-skipping server, sealed as in production, with scripted activities."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
-from tests.binaries import time_skipping_server
+from tests.integration.workflows.running import TENANT, syncing, time_skipping, until
 from tests.integration.workflows.scripted import Script
 
-from contactsync.activities.messages import PauseRequest, SyncArgs
+from contactsync.activities.messages import PauseRequest
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.ring import KeyRing
-from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.errors import CredentialsRejected, SourceAddressWrong, SourceUnavailable
-from contactsync.identifiers import sync_workflow_id
 from contactsync.workflows.connection_sync import ConnectionSync
-
-TENANT, CONNECTION = uuid4(), uuid4()
-NOT_BY_ITSELF = 4e9
-"""A due time in the far future: the first pass starts when the test asks for it."""
-
-Handle = WorkflowHandle[ConnectionSync, None]
 
 
 @pytest.fixture
@@ -35,43 +24,8 @@ async def client(tmp_path: Path) -> AsyncGenerator[WorkflowEnvironment]:
     """A time-skipping Temporal whose clients seal."""
     ring = KeyRing(MemoryKeyStore(), FileRootKey.create(tmp_path / "root.key"))
     await ring.create_tenant(TENANT)
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=time_skipping_server(), plugins=[SealingPlugin(ring)]
-    ) as environment:
+    async with time_skipping(ring) as environment:
         yield environment
-
-
-@asynccontextmanager
-async def syncing(environment: WorkflowEnvironment, script: Script, **args: object) -> AsyncGenerator[Handle]:
-    """A worker with the script, and a running sync whose first pass waits to be asked for."""
-    args = {"next_due": NOT_BY_ITSELF} | args
-    queue = f"queue-{uuid4()}"
-    activities: list[Callable[..., Awaitable[object]]] = [
-        script.open_pass,
-        script.fetch_page,
-        script.sanitize_page,
-        script.upsert_page,
-        script.close_pass,
-        script.set_paused,
-    ]
-    async with Worker(environment.client, task_queue=queue, workflows=[ConnectionSync], activities=activities):
-        handle = await environment.client.start_workflow(
-            ConnectionSync.run,
-            SyncArgs.model_validate({"tenant_id": TENANT, "connection_id": CONNECTION, **args}),
-            id=sync_workflow_id(TENANT, uuid4()),
-            task_queue=queue,
-        )
-        try:
-            yield handle
-        finally:
-            await handle.terminate()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds, at most 20 seconds."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # a condition on what activities wrote; nobody signals it
-            await asyncio.sleep(0.01)
 
 
 async def test_a_pass_writes_every_page_once_in_order_and_reports_the_sum(client: WorkflowEnvironment) -> None:

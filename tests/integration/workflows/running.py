@@ -1,0 +1,68 @@
+"""A time-skipping Temporal, a worker with scripted activities, and a running sync."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import UUID, uuid4
+
+from temporalio.client import WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+from tests.binaries import time_skipping_server
+from tests.integration.workflows.scripted import Script
+
+from contactsync.activities.messages import SyncArgs
+from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.payloads.client_plugin import SealingPlugin
+from contactsync.identifiers import sync_workflow_id
+from contactsync.workflows.connection_sync import ConnectionSync
+
+TENANT: Final = UUID("5b0f8f0e-6a53-4c0e-9d5f-0d6f4f0c7d11")
+CONNECTION: Final = UUID("0c8f5d1a-93f0-4c3a-8a53-64a5a4f6f0a2")
+NOT_BY_ITSELF: Final = 4e9
+"""A due time in the far future: the first pass starts when the test asks for it."""
+
+Handle = WorkflowHandle[ConnectionSync, None]
+
+
+@asynccontextmanager
+async def time_skipping(ring: KeyRing) -> AsyncGenerator[WorkflowEnvironment]:
+    """A time-skipping Temporal whose clients seal with `ring`."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=time_skipping_server(), plugins=[SealingPlugin(ring)]
+    ) as environment:
+        yield environment
+
+
+@asynccontextmanager
+async def syncing(environment: WorkflowEnvironment, script: Script, **args: object) -> AsyncGenerator[Handle]:
+    """A worker with the script, and a running sync whose first pass waits to be asked for."""
+    args = {"next_due": NOT_BY_ITSELF} | args
+    queue = f"queue-{uuid4()}"
+    activities: list[Callable[..., Awaitable[object]]] = [
+        script.open_pass,
+        script.fetch_page,
+        script.sanitize_page,
+        script.upsert_page,
+        script.close_pass,
+        script.set_paused,
+    ]
+    async with Worker(environment.client, task_queue=queue, workflows=[ConnectionSync], activities=activities):
+        handle = await environment.client.start_workflow(
+            ConnectionSync.run,
+            SyncArgs.model_validate({"tenant_id": TENANT, "connection_id": CONNECTION, **args}),
+            id=sync_workflow_id(TENANT, uuid4()),
+            task_queue=queue,
+        )
+        try:
+            yield handle
+        finally:
+            await handle.terminate()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds, at most 20 seconds."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # a condition on what activities wrote; nobody signals it
+            await asyncio.sleep(0.01)
