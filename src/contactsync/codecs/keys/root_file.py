@@ -117,12 +117,13 @@ def _read_guarded(path: Path) -> bytes:
         raise RootKeyUnavailable(f"the root key file {path} is missing; put it back, or point to where it is") from None
     except OSError as error:
         raise RootKeyUnavailable(f"the root key file {path} cannot be opened: {_reason(error)}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check_guarded(path, os.fstat(descriptor))
-        try:
-            return file.read(MAX_FILE_BYTES)
-        except OSError as error:
-            raise RootKeyUnavailable(f"the root key file {path} cannot be read: {_reason(error)}") from None
+        return os.read(descriptor, MAX_FILE_BYTES)
+    except OSError as error:
+        raise RootKeyUnavailable(f"the root key file {path} cannot be read: {_reason(error)}") from None
+    finally:
+        os.close(descriptor)
 
 
 def _check_guarded(path: Path, found: os.stat_result) -> None:
