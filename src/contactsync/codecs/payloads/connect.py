@@ -1,5 +1,6 @@
 """The only place where a Temporal client is made, so that there is none without sealing."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +15,8 @@ from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.errors import TemporalError, TemporalRefused, TemporalUnavailable
 
 _CONNECT_SECONDS: Final = 10
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)
+_NO_ADDRESS: Final = "the address of Temporal is no host:port; check it"
 _AGAIN: Final = frozenset(
     {
         RPCStatusCode.ABORTED,
@@ -46,6 +49,7 @@ async def connect(
     """
     if api_key is not None and not tls:
         raise TemporalRefused("an API key is only sent over TLS; turn TLS on")
+    _check_address(address)
     client = await _connected(address, namespace, ring, tls, api_key)
     with temporal_errors():
         await _check_namespace(client)
@@ -61,6 +65,12 @@ def temporal_errors() -> Generator[None]:
         raise _mapped(error) from None
 
 
+def _check_address(address: str) -> None:
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found[2]) < 65536:
+        raise TemporalRefused(_NO_ADDRESS)
+
+
 async def _connected(address: str, namespace: str, ring: KeyRing, tls: bool | TLSConfig, api_key: str | None) -> Client:
     try:
         return await Client.connect(
@@ -72,7 +82,7 @@ async def _connected(address: str, namespace: str, ring: KeyRing, tls: bool | TL
             connect_timeout=timedelta(seconds=_CONNECT_SECONDS),
         )
     except ValueError:
-        raise TemporalRefused("the address of Temporal is no host:port; check it") from None
+        raise TemporalRefused(_NO_ADDRESS) from None
     except RuntimeError as error:  # the bridge's one class for all connection failures
         if any(refusal in str(error) for refusal in _REFUSALS):
             raise TemporalRefused("Temporal refused the credentials; renew them") from None

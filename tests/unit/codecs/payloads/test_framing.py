@@ -1,0 +1,121 @@
+"""Framed messages and the payload converter."""
+
+import traceback
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import BaseModel
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
+
+from contactsync.activities.messages import CleanPage, OpenPass, Page, PageHead, PassTicket
+from contactsync.codecs.payloads.converter import MessageConverter
+from contactsync.codecs.payloads.framing import ENCODING, Framed, join_frame
+from contactsync.errors import MessageUnreadable
+
+PLANTED = "planted.person@example.org"
+
+
+def head() -> PageHead:
+    """A page's head with a cursor that is no text."""
+    return PageHead(
+        tenant_id=uuid4(),
+        connection_id=uuid4(),
+        epoch=1,
+        page=2,
+        cursor=b"\xff\x00\x80",
+        done=False,
+        full=True,
+        generation=3,
+        changes=4,
+        downloaded=5,
+    )
+
+
+def texts_of(error: BaseException) -> str:
+    """Everything that logging the error would print."""
+    return "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("body", [b"", b"x", bytes(range(256)) * 1000])
+@pytest.mark.parametrize("page_type", [Page, CleanPage])
+def test_a_page_comes_back_as_it_was(page_type: type[Page | CleanPage], body: bytes) -> None:
+    """Head and body survive, and the class is the one asked for."""
+    page = page_type(head(), body)
+    payload = MessageConverter().to_payload(page)
+    assert payload.metadata["encoding"] == ENCODING.encode()
+    assert MessageConverter().from_payload(payload, page_type) == page
+
+
+def test_a_generic_alias_serves_as_a_hint() -> None:
+    """`Framed[PageHead]` itself can be asked for."""
+    framed = Framed(head(), b"body")
+    converter = MessageConverter()
+    alias: type[Framed[PageHead]] = Framed[PageHead]
+    assert converter.from_payloads([converter.to_payload(framed)], [alias]) == [framed]
+
+
+def test_bytes_in_messages_survive() -> None:
+    """A cursor that is no text travels in a pydantic message."""
+    ids = {"tenant_id": uuid4(), "connection_id": uuid4(), "pass_id": uuid4()}
+    ticket = PassTicket.model_validate({**ids, "epoch": 1, "cursor": b"\xff\xfe"})
+    converter = MessageConverter()
+    assert converter.from_payload(converter.to_payload(ticket), PassTicket) == ticket
+
+
+def test_other_values_are_converted_as_pydantic_does() -> None:
+    """None, bytes, plain values and raw payloads go the usual way."""
+    converter = MessageConverter()
+    for value, hint in [(None, type(None)), (b"\xff", bytes), ({"a": [1, 2]}, dict), (uuid4(), UUID)]:
+        assert converter.from_payload(converter.to_payload(value), hint) == value
+    raw = RawValue(Payload(data=b"raw"))
+    assert converter.to_payload(raw) == raw.payload
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00\x00",
+        b"\x00\x00\x00\x05{}",
+        b"\xff\xff\xff\xff{}",
+        join_frame(b"{}", b""),
+        join_frame(f'{{"epoch":"{PLANTED}"}}'.encode(), b""),
+        join_frame(PLANTED.encode(), b""),
+    ],
+)
+def test_a_broken_frame_is_refused_without_its_content(data: bytes) -> None:
+    """A frame that is cut off or has a wrong head is unreadable, and the error shows nothing of it."""
+    payload = Payload(metadata={"encoding": ENCODING.encode()}, data=data)
+    with pytest.raises(MessageUnreadable) as caught:
+        MessageConverter().from_payload(payload, Page)
+    assert PLANTED not in texts_of(caught.value)
+
+
+@pytest.mark.parametrize("hint", [None, dict, BaseModel, Framed])
+def test_a_frame_needs_a_framed_hint(hint: type | None) -> None:
+    """Without a class that says what the head is, a frame stays unread."""
+    payload = MessageConverter().to_payload(Page(head(), b""))
+    with pytest.raises(MessageUnreadable):
+        MessageConverter().from_payloads([payload], [hint] if hint else None)
+
+
+def test_p24_a_json_message_that_does_not_validate_is_refused_without_its_content() -> None:
+    """pydantic's own error would quote the value; ours does not, nor does anything in its chain."""
+    payload = Payload(metadata={"encoding": b"json/plain"}, data=f'{{"pass_id":"{PLANTED}"}}'.encode())
+    with pytest.raises(MessageUnreadable) as caught:
+        MessageConverter().from_payload(payload, OpenPass)
+    assert PLANTED not in texts_of(caught.value)
+
+
+def test_p24_a_value_that_cannot_be_written_is_refused_without_its_content() -> None:
+    """Neither the encoder's error nor its chain shows the value."""
+
+    class Unwritable:
+        def __repr__(self) -> str:
+            return PLANTED
+
+    for value in ({"a": Unwritable()}, {"a": "\ud800" + PLANTED}):
+        with pytest.raises(MessageUnreadable) as caught:
+            MessageConverter().to_payload(value)
+        assert PLANTED not in texts_of(caught.value)
