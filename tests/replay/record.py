@@ -5,6 +5,7 @@ ones: today's code must replay them all. The histories are ciphertext, sealed un
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -105,7 +106,8 @@ async def record(shape: str) -> None:
         async with time_skipping(ring) as environment:
             for scenario in SCENARIOS:
                 history = await scenario(environment)
-                (folder / f"{_name_of(scenario)}.json").write_text(history.to_json() + "\n")
+                recorded = {"workflowId": history.workflow_id, **json.loads(history.to_json())}
+                (folder / f"{_name_of(scenario)}.json").write_text(json.dumps(recorded) + "\n")
         await save_keys(folder / "keys.json", root_key, store, TENANT)
 
 
