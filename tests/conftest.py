@@ -9,6 +9,7 @@ from contactsync.postgres import Database
 from contactsync.workers.embedded.folders import service_user, temporary_folder
 from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.provision import DatabaseUrls, drop_database, make_database, make_logins, provision
+from contactsync.workers.embedded.temporal import TemporalServer
 
 TEMPLATE = "contactsync_template"
 
@@ -44,3 +45,12 @@ async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     connected = await Database.connect(database_urls.app)
     yield connected
     await connected.close()
+
+
+@pytest.fixture(scope="session")
+async def temporal_server() -> AsyncIterator[TemporalServer]:
+    """A running Temporal: `address`, `namespace`, `ui_url`, `db_file`, `log`; fairness is on."""
+    with temporary_folder() as folder:
+        server = await TemporalServer.start(folder / "temporal")
+        yield server
+        await server.stop()

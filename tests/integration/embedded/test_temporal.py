@@ -1,0 +1,51 @@
+"""The embedded Temporal server."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import uuid4
+
+from temporalio.api.common.v1 import Priority, WorkflowType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    PollWorkflowTaskQueueRequest,
+    StartWorkflowExecutionRequest,
+)
+from temporalio.service import ConnectConfig, ServiceClient
+
+from contactsync.workers.embedded.temporal import TemporalServer
+
+POLL = timedelta(seconds=30)
+PATIENT, QUICK = 20, 3
+
+
+async def test_fairness_is_on(temporal_server: TemporalServer) -> None:
+    """A tenant with a small backlog does not wait until the big one before it is done."""
+    client = await _client(temporal_server)
+    queue = f"fairness-{uuid4()}"
+    await _backlog(client, temporal_server.namespace, queue, ["patient"] * PATIENT + ["quick"] * QUICK)
+    order = [await _next_tenant(client, temporal_server.namespace, queue) for _ in range(PATIENT + QUICK)]
+    assert order[: PATIENT // 2].count("quick") == QUICK
+
+
+async def _client(server: TemporalServer) -> ServiceClient:
+    return await ServiceClient.connect(ConnectConfig(target_host=server.address))
+
+
+async def _backlog(client: ServiceClient, namespace: str, queue: str, tenants: Sequence[str]) -> None:
+    for number, tenant in enumerate(tenants):
+        await client.workflow_service.start_workflow_execution(
+            StartWorkflowExecutionRequest(
+                namespace=namespace,
+                workflow_id=f"{tenant}/{number}/{uuid4()}",
+                workflow_type=WorkflowType(name="Nothing"),
+                task_queue=TaskQueue(name=queue),
+                request_id=str(uuid4()),
+                priority=Priority(fairness_key=tenant),
+            )
+        )
+
+
+async def _next_tenant(client: ServiceClient, namespace: str, queue: str) -> str:
+    request = PollWorkflowTaskQueueRequest(namespace=namespace, task_queue=TaskQueue(name=queue), identity="test")
+    answer = await client.workflow_service.poll_workflow_task_queue(request, timeout=POLL)
+    return answer.workflow_execution.workflow_id.partition("/")[0]
