@@ -9,12 +9,15 @@ from uuid import UUID, uuid4
 from pydantic import Field as Bounded
 
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Fields, Frozen
+from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.errors import ConnectionNotFound, TenantNotFound
 from contactsync.postgres import Database, Row, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/directory.sql")
 _TABLE: Final = "connection"
+OPERATOR: Final = "operator"
+"""The actor of what is done by command."""
 
 
 class TenantPolicy(Frozen):
@@ -70,14 +73,19 @@ class Connection(ConnectionInfo):
 
 
 class Directory:
-    """Adds and finds tenants and connections."""
+    """Adds and finds tenants and connections; what changes one is in its tenant's audit log, with its `actor`."""
 
     def __init__(self, database: Database, ring: KeyRing) -> None:
         self._database = database
         self._ring = ring
 
     async def add_tenant(
-        self, label: str, policy: TenantPolicy = DEFAULT_POLICY, *, tenant_id: UUID | None = None
+        self,
+        label: str,
+        policy: TenantPolicy = DEFAULT_POLICY,
+        *,
+        tenant_id: UUID | None = None,
+        actor: str = OPERATOR,
     ) -> Tenant:
         """A new tenant with keys of its own.
 
@@ -89,6 +97,7 @@ class Directory:
         await self._ring.create_tenant(tenant_id)
         async with self._database.transaction(tenant_id) as connection:
             row = await connection.fetchrow(_SQL["add_tenant"], tenant_id, label, _policy_json(policy))
+            await append(connection, tenant_id, AuditKind.TENANT_ADDED, actor, {"policy": _policy_json(policy)})
         return _tenant(row)
 
     async def list_tenants(self) -> tuple[Tenant, ...]:
@@ -105,7 +114,7 @@ class Directory:
         async with self._database.transaction(tenant_id) as connection:
             return _tenant(await connection.fetchrow(_SQL["get_tenant"], tenant_id))
 
-    async def add_connection(self, tenant_id: UUID, new: NewConnection) -> Connection:
+    async def add_connection(self, tenant_id: UUID, new: NewConnection, *, actor: str = OPERATOR) -> Connection:
         """A new connection of a tenant.
 
         Raises:
@@ -128,6 +137,8 @@ class Directory:
                 new.page_rows,
             )
             await connection.execute(_SQL["add_progress"], tenant_id, connection_id)
+            detail = {"connection": str(connection_id), "kind": new.kind}
+            await append(connection, tenant_id, AuditKind.CONNECTION_ADDED, actor, detail)
         return await self._opened(row)
 
     async def list_connections(self, tenant_id: UUID | None = None) -> tuple[ConnectionInfo, ...]:
@@ -161,15 +172,24 @@ class Directory:
             raise ConnectionNotFound
         return ConnectionInfo.model_validate(dict(row))
 
-    async def set_paused(self, tenant_id: UUID, connection_id: UUID, paused: str | None) -> None:
+    async def set_paused(
+        self, tenant_id: UUID, connection_id: UUID, paused: str | None, *, actor: str = OPERATOR
+    ) -> None:
         """Record that a connection is paused, with a code, or (None) no longer is.
 
         Raises:
             ConnectionNotFound.
         """
         async with self._database.transaction(tenant_id) as connection:
-            if await connection.fetchval(_SQL["set_paused"], tenant_id, connection_id, paused) is None:
+            row = await connection.fetchrow(_SQL["lock_connection"], tenant_id, connection_id)
+            if row is None:
                 raise ConnectionNotFound
+            if row["paused"] == paused:
+                return
+            await connection.execute(_SQL["set_paused"], tenant_id, connection_id, paused)
+            kind = AuditKind.CONNECTION_PAUSED if paused else AuditKind.CONNECTION_RESUMED
+            detail = {"connection": str(connection_id), "reason": paused or ""}
+            await append(connection, tenant_id, kind, actor, detail)
 
     async def _row(self, connection_id: UUID, tenant_id: UUID | None) -> Row | None:
         async with self._database.transaction(tenant_id, directory=tenant_id is None) as connection:

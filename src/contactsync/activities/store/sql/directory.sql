@@ -49,9 +49,15 @@ FROM contactsync.connection
 WHERE $1::uuid IS NULL OR tenant_id = $1
 ORDER BY created_at, connection_id
 
+-- name: lock_connection
+-- Whether a connection is paused, held so until the transaction ends.
+SELECT paused
+FROM contactsync.connection
+WHERE tenant_id = $1 AND connection_id = $2
+FOR UPDATE
+
 -- name: set_paused
 -- A connection is paused, or no longer is.
 UPDATE contactsync.connection
 SET paused = $3
 WHERE tenant_id = $1 AND connection_id = $2
-RETURNING connection_id
