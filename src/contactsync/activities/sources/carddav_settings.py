@@ -1,0 +1,107 @@
+"""The settings of a CardDAV connection."""
+
+import ipaddress
+from typing import Literal, Self
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from contactsync.activities.sources.source import Credentials
+from contactsync.activities.sources.transport import Endpoint
+
+
+class CardDavSettings(BaseModel):
+    """Where the address books are and how to speak to their server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: str
+    """The server, an account on it, or one address book: what the provider calls its CardDAV address."""
+
+    username: str = ""
+    auth: Literal["basic", "bearer"] = "basic"
+    allow_http: bool = False
+    """http instead of https to another machine: everyone on the way reads the password and the contacts."""
+
+    trusted_hosts: tuple[str, ...] = ()
+    """Further hosts that get the credentials, over https; `.icloud.com` stands for every host below it."""
+
+    ca_file: str = ""
+    address_books: tuple[str, ...] = ()
+    """Only these, by path or by the last part of it; empty: all that the account has."""
+
+    missing_address_book: Literal["stop", "remove"] = "stop"
+    """When an address book that was synced is gone: stop the connection, or remove its contacts."""
+
+    sync: Literal["auto", "listing"] = "auto"
+    """`listing`: compare ETags at each pass even where the server offers sync-collection."""
+
+    sync_limit: int | None = Field(default=None, ge=1, le=10_000)
+    """Ask for at most so many changes at a time. Leave it unset: some servers lose the rest in silence."""
+
+    multiget: int = Field(default=50, ge=1, le=500)
+    """Cards asked for in one request."""
+
+    whole_cards: bool = False
+    """Ask for whole cards, for a server that mangles cards it is asked for in part."""
+
+    complete_every_hours: int = Field(default=24, ge=1, le=24 * 31)
+    """How often a complete listing is compared, whatever the server's tokens say."""
+
+    timeout_seconds: float = Field(default=30.0, gt=0, le=300)
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        parts = _split(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("give a whole address such as https://dav.example.com/")
+        if parts.username or parts.password:
+            raise ValueError("leave user name and password out of the address; they have settings of their own")
+        if parts.query or parts.fragment:
+            raise ValueError("the address must have no ? and no #")
+        return url if parts.path else url + "/"
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if "." not in host.strip(".") or "/" in host or ":" in host:
+                raise ValueError("name hosts such as dav.example.com, or .example.com for all below it")
+        return hosts
+
+    @model_validator(mode="after")
+    def _check_http(self) -> Self:
+        parts = _split(self.url)
+        if parts.scheme == "http" and not self.allow_http and not _is_this_machine(parts.hostname or ""):
+            raise ValueError("the address must begin with https://; allow_http=true lets http through, unprotected")
+        return self
+
+    def endpoint(self, credentials: Credentials) -> Endpoint:
+        """What the transport needs to know."""
+        return Endpoint(
+            url=self.url,
+            credentials=Credentials(credentials.username or self.username, credentials.secret),
+            scheme=self.auth,
+            trusted_hosts=self.trusted_hosts,
+            ca_file=self.ca_file,
+            timeout_seconds=self.timeout_seconds,
+        )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("this is no address") from None
+    return parts
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

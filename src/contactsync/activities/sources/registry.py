@@ -1,0 +1,68 @@
+"""The kinds of sources there are. A new one is added here and in a module of its own; docs/add-a-source.md says how."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+from contactsync.activities.contacts.contact import Fields
+from contactsync.activities.sources.carddav import open_carddav
+from contactsync.activities.sources.carddav_settings import CardDavSettings
+from contactsync.activities.sources.memory import MemorySettings, open_memory
+from contactsync.activities.sources.source import Credentials, Source, SourceFactory, Workbench
+from contactsync.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of source: the model of its settings, and what opens it."""
+
+    settings: type[BaseModel]
+    open: SourceFactory
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {"carddav": Kind(CardDavSettings, open_carddav), "memory": Kind(MemorySettings, open_memory)}
+)
+
+
+def validate_settings(kind: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings as they are kept: only those that were given, in JSON's types.
+
+    Raises:
+        SettingsError: the kind is unknown, or each problem of the settings, one a line; no value is repeated.
+    """
+    model = _kind(kind).settings
+    try:
+        return model.model_validate(dict(settings)).model_dump(mode="json", exclude_unset=True)
+    except ValidationError as error:
+        raise SettingsError(_problems(kind, error)) from None
+
+
+def open_source(
+    kind: str, settings: Mapping[str, object], credentials: Credentials, fields: Fields, workbench: Workbench
+) -> AbstractAsyncContextManager[Source]:
+    """A source of this kind, to be entered.
+
+    Raises:
+        SettingsError: as `validate_settings`.
+    """
+    validate_settings(kind, settings)
+    return _kind(kind).open(settings, credentials, fields, workbench)
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise SettingsError(f"there is no such kind of source; there are {', '.join(sorted(KINDS))}")
+    return KINDS[kind]
+
+
+def _problems(kind: str, error: ValidationError) -> str:
+    lines = [f"the settings of this {kind} source are not usable:"]
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(str(part) for part in problem["loc"]) or "settings"
+        lines.append(f"- {where}: {problem['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)
