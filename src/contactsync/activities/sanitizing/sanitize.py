@@ -122,7 +122,7 @@ class _Cleaning:
         if len(values) > (MAX_MEMBERS if field is Field.MEMBERS else MAX_VALUES):
             raise UnreadableContact(QuarantineReason.TOO_MANY_VALUES)
         cleaned = [result for value in values if (result := clean(value))]
-        folded = fold(cleaned, key, merge)
+        folded = fold(cleaned, key, merge) if len(cleaned) > 1 else cleaned
         self._count(Finding.DUPLICATE_FOLDED, len(cleaned) - len(folded))
         return tuple(folded)
 
