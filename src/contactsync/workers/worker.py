@@ -4,9 +4,10 @@ import asyncio
 import signal
 from datetime import timedelta
 
+from temporalio.client import Client
 from temporalio.worker import Worker
 
-from contactsync.workers.bootstrap import opened, temporal_client
+from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.settings import Settings
 from contactsync.workflows.connection_sync import ConnectionSync
 
@@ -17,26 +18,28 @@ async def run_worker(settings: Settings) -> None:
     Raises:
         SettingsError, DatabaseError, KeysError, TemporalError: it could not start.
     """
-    async with opened(settings) as parts:
-        client = await temporal_client(settings, parts.ring)
-        storing = parts.storing()
-        worker = Worker(
-            client,
-            task_queue=settings.task_queue,
-            workflows=[ConnectionSync],
-            activities=[
-                parts.fetching().fetch_page,
-                parts.cleaning().sanitize_page,
-                storing.open_pass,
-                storing.upsert_page,
-                storing.close_pass,
-                storing.set_paused,
-            ],
-            max_concurrent_activities=settings.max_activities,
-            graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_seconds),
-        )
-        async with worker:
-            await stop_requested()
+    async with opened(settings) as parts, make_worker(parts, await temporal_client(settings, parts.ring)):
+        await stop_requested()
+
+
+def make_worker(parts: Parts, client: Client) -> Worker:
+    """A worker for everything there is to do."""
+    fetching, cleaning, storing = parts.fetching(), parts.cleaning(), parts.storing()
+    return Worker(
+        client,
+        task_queue=parts.settings.task_queue,
+        workflows=[ConnectionSync],
+        activities=[
+            fetching.fetch_page,
+            cleaning.sanitize_page,
+            storing.open_pass,
+            storing.upsert_page,
+            storing.close_pass,
+            storing.set_paused,
+        ],
+        max_concurrent_activities=parts.settings.max_activities,
+        graceful_shutdown_timeout=timedelta(seconds=parts.settings.shutdown_seconds),
+    )
 
 
 async def stop_requested() -> None:
