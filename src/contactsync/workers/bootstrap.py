@@ -1,8 +1,10 @@
 """The composition root: settings in, wired objects out. Only here are real parts chosen."""
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from temporalio.client import Client
 
@@ -15,6 +17,7 @@ from contactsync.activities.store.migrate import check_schema
 from contactsync.activities.store.passes import Passes
 from contactsync.activities.storing import Storing
 from contactsync.codecs.keys.file_root import FileRootKey
+from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.connect import connect
@@ -93,3 +96,13 @@ async def temporal_client(settings: Settings, ring: KeyRing) -> Client:
     return await connect(
         settings.temporal_address, settings.temporal_namespace, ring, tls=settings.temporal_tls, api_key=api_key
     )
+
+
+async def administering_client(settings: Settings) -> Client:
+    """A client for what has no payloads, such as search attributes: it has no keys, so that it can seal nothing.
+
+    Raises:
+        TemporalUnavailable, TemporalRefused.
+    """
+    keyless = KeyRing(MemoryKeyStore(), FileRootKey(Path(os.devnull)))
+    return await temporal_client(settings, keyless)

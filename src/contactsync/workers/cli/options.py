@@ -1,10 +1,14 @@
 """Options that several commands share, and how their values are read."""
 
+import json
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from contactsync.activities.contacts.contact import Fields
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 TenantOption = Annotated[str, typer.Option("--tenant", metavar="ID", help="The tenant: its id, or the start of it.")]
@@ -44,10 +48,10 @@ def show_duration(length: timedelta | None) -> str | None:
 
 
 def parse_settings(pairs: list[str]) -> dict[str, object]:
-    """`key=value` options as a source's settings; a value that is a whole number becomes one.
+    """`key=value` options as a source's settings; a value in brackets is read as JSON, every other is text.
 
     Raises:
-        typer.BadParameter: one has no `=`, or a key is given twice.
+        typer.BadParameter: one has no `=`, is given twice, or is no JSON.
     """
     settings: dict[str, object] = {}
     for pair in pairs:
@@ -56,5 +60,43 @@ def parse_settings(pairs: list[str]) -> dict[str, object]:
             raise typer.BadParameter("give each setting as key=value", param_hint="--set")
         if key in settings:
             raise typer.BadParameter(f"{key} is given twice", param_hint="--set")
-        settings[key] = int(value) if re.fullmatch(r"-?\d{1,18}", value, re.ASCII) else value
+        settings[key] = _value(key, value)
     return settings
+
+
+def _value(key: str, text: str) -> object:
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise typer.BadParameter(f"{key} begins like JSON and is none", param_hint="--set") from None
+
+
+def parse_region(text: str) -> str:
+    """A country by its two letters (ISO 3166-1), as phone numbers know it.
+
+    Raises:
+        typer.BadParameter: there is no such country.
+    """
+    from phonenumbers import SUPPORTED_REGIONS
+
+    region = text.strip().upper()
+    if region not in SUPPORTED_REGIONS:
+        raise typer.BadParameter("give a country as two letters, such as DE", param_hint="--region")
+    return region
+
+
+def parse_fields(text: str) -> "Fields":
+    """Field names separated by commas.
+
+    Raises:
+        typer.BadParameter: one is not known, or there is none.
+    """
+    from contactsync.activities.contacts.contact import Field
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    known = {field.value: field for field in Field}
+    if not names or any(name not in known for name in names):
+        raise typer.BadParameter(f"choose from {', '.join(known)}", param_hint="--fields")
+    return frozenset(known[name] for name in names)

@@ -55,6 +55,19 @@ def print_document(document: Mapping[str, Json]) -> None:
     sys.stdout.write(dump(document) + "\n")
 
 
+def dump_line(document: Mapping[str, Json]) -> None:
+    """One JSON document on one line of stdout, for output that goes on.
+
+    Raises:
+        typer.Exit: the reader is gone.
+    """
+    try:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, default=_plain) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise typer.Exit(READER_GONE) from None
+
+
 def dump(document: Mapping[str, Json]) -> str:
     """A document as text."""
     return json.dumps(document, ensure_ascii=False, indent=2, default=_plain)

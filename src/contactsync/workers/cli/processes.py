@@ -1,5 +1,87 @@
+"""The long processes, and what prepares for them: `worker`, `codec-server`, `migrate`, `up`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from contactsync.errors import TemporalError
+from contactsync.workers.cli.options import JsonFlag
+from contactsync.workers.cli.output import Json, Report, card, note
+from contactsync.workers.cli.running import run, run_process, show
+
+if TYPE_CHECKING:
+    from contactsync.workers.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    """Add the commands of this module."""
+    app.command("up")(up)
+    app.command("worker")(worker)
+    app.command("codec-server")(codec_server)
+    app.command("migrate")(migrate)
+
+
+def worker() -> None:
+    """Run workflows and activities until SIGINT or SIGTERM; then finish what runs."""
+    from contactsync.workers.settings import load_settings
+    from contactsync.workers.worker import run_worker
+
+    settings = load_settings()
+    run_process(settings, lambda: run_worker(settings))
+
+
+def codec_server() -> None:
+    """Open payloads, masked, for Temporal Web and the `temporal` command."""
+    from contactsync.workers.codec_server import run_codec_server
+    from contactsync.workers.settings import load_settings
+
+    settings = load_settings()
+    run_process(settings, lambda: run_codec_server(settings))
+
+
+def migrate(
+    database_only: Annotated[bool, typer.Option("--database-only", help="Leave Temporal alone.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring the database's schema, and Temporal's search attributes, to what this version needs."""
+    show(_migrate(database_only=database_only), as_json=as_json)
+
+
+def up(
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Where everything is kept, from run to run.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run Temporal, PostgreSQL, a worker and the codec server on this machine until Ctrl-C."""
+    from contactsync.workers.cli.stack import default_folder, run_stack
+
+    run(run_stack(data or default_folder(), as_json=as_json))
+
+
+async def _migrate(*, database_only: bool) -> Report:
+    from contactsync.activities.store.migrate import migrate as run_migrations
+    from contactsync.workers.settings import load_settings
+
+    settings = load_settings()
+    applied = await run_migrations(settings.migrate_database())
+    added = None if database_only else await _add_attributes(settings)
+    document: dict[str, Json] = {"migrations": applied, "search_attributes": added}
+    facts = {
+        "migrations": "\n".join(applied) or "none were missing",
+        "search attributes": None if added is None else ", ".join(added) or "none were missing",
+    }
+    return Report(document, card("migrated", facts))
+
+
+async def _add_attributes(settings: "Settings") -> list[str] | None:
+    """Names of the search attributes that were made; None, with a note, where Temporal does not let us."""
+    from contactsync.workers.bootstrap import administering_client
+    from contactsync.workers.search_attributes import add_missing_attributes
+
+    try:
+        return await add_missing_attributes(await administering_client(settings))
+    except TemporalError as error:
+        note(f"contactsync: the database is ready, Temporal's search attributes are not: {error}")
+        return None

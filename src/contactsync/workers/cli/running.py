@@ -11,6 +11,7 @@ from contactsync.workers.cli.output import Report, emit
 if TYPE_CHECKING:
     from contactsync.workers.bootstrap import Parts
     from contactsync.workers.settings import Settings
+    from contactsync.workers.syncs import Syncs
 
 T = TypeVar("T")
 
@@ -53,3 +54,15 @@ async def open_parts() -> "AsyncGenerator[Parts]":
 
     async with opened(load_settings()) as parts:
         yield parts
+
+
+async def open_syncs(parts: "Parts") -> "Syncs":
+    """The live syncs of the settings' Temporal namespace.
+
+    Raises:
+        TemporalUnavailable, TemporalRefused.
+    """
+    from contactsync.workers.bootstrap import temporal_client
+    from contactsync.workers.syncs import Syncs
+
+    return Syncs(await temporal_client(parts.settings, parts.ring), parts.settings.task_queue)

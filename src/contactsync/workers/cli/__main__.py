@@ -1,0 +1,5 @@
+"""`python -m contactsync.workers.cli`: the same as `contactsync`, for whoever has the interpreter and no scripts."""
+
+from contactsync.workers.cli.main import main
+
+main()

@@ -1,0 +1,43 @@
+"""Asking a source whether it can be synced, before anything about it is kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+from uuid import UUID
+
+from contactsync.activities.contacts.contact import Fields
+from contactsync.activities.sources.registry import open_source
+from contactsync.activities.sources.secrets import resolve
+from contactsync.activities.sources.source import Credentials, SourceInfo
+from contactsync.activities.store.directory import NewConnection
+
+
+async def check_source(new: NewConnection, fields: Fields) -> SourceInfo:
+    """What the source says of itself.
+
+    Raises:
+        SecretUnavailable: the secret is not there.
+        SourceError: the address is wrong, the credentials are refused, or it does not answer.
+    """
+    secret = resolve(new.secret_ref) if new.secret_ref else ""
+    credentials = Credentials(username=str(new.settings.get("username", "")), secret=secret)
+    async with open_source(new.kind, new.settings, credentials, fields, _NoWorkbench()) as source:
+        return await source.check()
+
+
+class _NoWorkbench:
+    """A check keeps nothing, and there is no connection yet that could hold anything."""
+
+    async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
+        """Nothing is held."""
+        return frozenset[str]() if etags else frozenset()
+
+    async def stash(self, parts: Sequence[bytes]) -> UUID:
+        """Never called by a check."""
+        self._refuse(parts)
+
+    async def stashed(self, handle: UUID, index: int) -> bytes:
+        """Never called by a check."""
+        self._refuse((handle, index))
+
+    def _refuse(self, asked: object) -> NoReturn:
+        raise NotImplementedError(f"a check keeps no {type(asked).__name__}")

@@ -1,0 +1,244 @@
+"""`contactsync status`: how fresh every connection is, and what one is doing."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contactsync.errors import TemporalError
+from contactsync.workers.cli.connections import find_connection, sync_of
+from contactsync.workers.cli.options import JsonFlag, show_duration
+from contactsync.workers.cli.output import Json, Report, card, dump_line, emit, note, table
+from contactsync.workers.cli.running import open_parts, open_syncs, run, show
+from contactsync.workers.cli.syncing import counts_document
+
+if TYPE_CHECKING:
+    from contactsync.activities.messages import ConnectionRef, Progress
+    from contactsync.activities.store.directory import ConnectionInfo
+    from contactsync.activities.store.passes import ConnectionProgress, PassRecord
+    from contactsync.workers.bootstrap import Parts
+    from contactsync.workers.syncs import Syncs, Trouble
+
+STALE = 1
+_CLEAR = "\x1b[H\x1b[2J"  # cursor home, clear screen (ECMA-48)
+_LOOK_EVERY_SECONDS = 1.0
+_INTERVALS_UNTIL_STALE = 2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("status")(status)
+
+
+def status(
+    connection: Annotated[
+        str | None, typer.Argument(metavar="[CONNECTION]", help="One connection's id, or the start of it.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second until Ctrl-C.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a connection is stale.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show how fresh connections are: a pass has to complete within twice the interval."""
+    if watch:
+        run(_watch(connection, as_json=as_json))
+    else:
+        show(_status(connection, check=check), as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database knows of a connection, seen at `at`."""
+
+    connection: "ConnectionInfo"
+    progress: "ConnectionProgress"
+    last: "PassRecord | None"
+    at: datetime
+
+    @property
+    def age(self) -> timedelta:
+        """Time since the last completed pass; since the connection was added where there was none."""
+        return self.at - (self.progress.completed_at or self.connection.created_at)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a pass completed within twice the interval."""
+        return self.age.total_seconds() <= _INTERVALS_UNTIL_STALE * self.connection.interval_seconds
+
+    @property
+    def state(self) -> str:
+        """`paused`, `syncing`, `waiting`, or `new` where no pass ever began."""
+        if self.progress.paused is not None:
+            return "paused"
+        if self.progress.open:
+            return "syncing"
+        return "waiting" if self.last is not None else "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What Temporal knows of a sync; `reachable` is False where it does not answer."""
+
+    reachable: bool
+    progress: "Progress | None" = None
+    trouble: "Trouble | None" = None
+
+
+async def standing(parts: "Parts", connection: "ConnectionInfo") -> Standing:
+    """Where a connection stands by the database."""
+    ref = _ref(connection)
+    progress, last = await parts.passes.progress(ref), await parts.passes.latest(ref)
+    return Standing(connection, progress, last, datetime.now(UTC))
+
+
+def _ref(connection: "ConnectionInfo") -> "ConnectionRef":
+    from contactsync.activities.messages import ConnectionRef
+
+    return ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.connection_id)
+
+
+async def _status(reference: str | None, *, check: bool) -> Report:
+    async with open_parts() as parts:
+        if reference is None:
+            return await _all(parts, check=check)
+        return await _one(parts, await _reach(parts), reference, check=check)
+
+
+async def _watch(reference: str | None, *, as_json: bool) -> None:
+    async with open_parts() as parts:
+        syncs = await _reach(parts) if reference is not None else None
+        while True:
+            report = await (
+                _all(parts, check=False) if reference is None else _one(parts, syncs, reference, check=False)
+            )
+            if as_json:
+                dump_line(report.document)
+            else:
+                sys.stdout.write(_CLEAR)
+                emit(report, as_json=False)
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+
+async def _reach(parts: "Parts") -> "Syncs | None":
+    """The live syncs; None, with a note, where Temporal does not answer: the database's view is worth having."""
+    try:
+        return await open_syncs(parts)
+    except TemporalError as error:
+        note(f"contactsync: {error}; what follows is what the database knows")
+        return None
+
+
+async def _all(parts: "Parts", *, check: bool) -> Report:
+    found = [await standing(parts, each) for each in await parts.directory.list_connections()]
+    rows = [
+        (each.connection.connection_id, each.connection.tenant_id, each.state, _last(each), _freshness(each))
+        for each in found
+    ]
+    stale = sum(not each.fresh for each in found)
+    title = f"{len(found)} connections, {stale} stale"
+    return Report(
+        {"connections": [_document(each) for each in found], "stale": stale},
+        table(title, ("connection", "tenant", "state", "last pass", "freshness"), rows),
+        exit_code=STALE if check and stale else 0,
+    )
+
+
+async def _one(parts: "Parts", syncs: "Syncs | None", reference: str, *, check: bool) -> Report:
+    connection = await find_connection(parts.directory, reference)
+    seen = await standing(parts, connection)
+    live = await _live(syncs, connection)
+    held = await parts.contacts.counts(_ref(connection))
+    facts = {
+        "id": connection.connection_id,
+        "tenant": connection.tenant_id,
+        "state": live.progress.state if live.progress else seen.state,
+        "paused": seen.progress.paused,
+        "contacts": held.live,
+        "quarantined": held.quarantined,
+        "last pass": _last(seen),
+        "freshness": _freshness(seen),
+        "next pass": _next(live),
+        "keeps failing": f"{live.trouble.message} (attempt {live.trouble.attempts})" if live.trouble else None,
+        "temporal": None if live.reachable else "does not answer",
+    }
+    counted: dict[str, Json] = {"contacts": held.live, "quarantined": held.quarantined}
+    return Report(
+        {"connection": {**_document(seen), **counted, "live": _live_document(live)}},
+        card("status", facts),
+        exit_code=STALE if check and not seen.fresh else 0,
+    )
+
+
+async def _live(syncs: "Syncs | None", connection: "ConnectionInfo") -> Live:
+    if syncs is None:
+        return Live(reachable=False)
+    try:
+        sync = sync_of(connection)
+        return Live(reachable=True, progress=await syncs.progress(sync), trouble=await syncs.trouble(sync))
+    except TemporalError:
+        return Live(reachable=False)
+
+
+def _document(seen: Standing) -> dict[str, Json]:
+    return {
+        "id": seen.connection.connection_id,
+        "tenant": seen.connection.tenant_id,
+        "kind": seen.connection.kind,
+        "state": seen.state,
+        "paused": seen.progress.paused,
+        "fresh": seen.fresh,
+        "age_seconds": int(seen.age.total_seconds()),
+        "interval_seconds": seen.connection.interval_seconds,
+        "completed_at": seen.progress.completed_at,
+        "last_pass": _pass_document(seen.last),
+    }
+
+
+def _pass_document(last: "PassRecord | None") -> dict[str, Json] | None:
+    if last is None:
+        return None
+    return {
+        "id": last.pass_id,
+        "outcome": last.outcome,
+        "started_at": last.started_at,
+        "ended_at": last.ended_at,
+        "counts": counts_document(last.counts),
+    }
+
+
+def _live_document(live: Live) -> dict[str, Json]:
+    progress, trouble = live.progress, live.trouble
+    return {
+        "temporal": live.reachable,
+        "state": progress.state if progress else None,
+        "page": progress.page if progress else None,
+        "counts": counts_document(progress.counts) if progress else None,
+        "next_pass_at": _due(progress) if progress else None,
+        "failing": {"code": trouble.code, "message": trouble.message, "attempts": trouble.attempts}
+        if trouble
+        else None,
+    }
+
+
+def _due(progress: "Progress") -> datetime | None:
+    return datetime.fromtimestamp(progress.next_due, UTC) if progress.next_due is not None else None
+
+
+def _next(live: Live) -> datetime | None:
+    return _due(live.progress) if live.progress and live.progress.state == "waiting" else None
+
+
+def _last(seen: Standing) -> str:
+    if seen.last is None:
+        return "none yet"
+    counts = ", ".join(f"{count} {name}" for name, count in seen.last.counts.model_dump().items() if count)
+    return f"{seen.last.outcome or 'under way'}: {counts or 'nothing'}"
+
+
+def _freshness(seen: Standing) -> str:
+    length = show_duration(seen.age)
+    if seen.progress.completed_at is None:
+        return f"{'new' if seen.fresh else 'stale'}, never completed, added {length} ago"
+    return f"{'fresh' if seen.fresh else 'stale'}, completed {length} ago"

@@ -1,0 +1,165 @@
+"""The embedded stack: PostgreSQL and Temporal on one folder, and contactsync's own processes as their children."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from contactsync.codecs.keys.file_root import FileRootKey
+from contactsync.workers.embedded.folders import FolderLock, make_folder, service_user, write_private
+from contactsync.workers.embedded.ports import LOOPBACK, free_port
+from contactsync.workers.embedded.postgres import PostgresServer
+from contactsync.workers.embedded.processes import Child, Command
+from contactsync.workers.embedded.provision import DatabaseUrls, provision
+from contactsync.workers.embedded.temporal import TemporalOptions, TemporalServer
+from contactsync.workers.settings import PREFIX
+
+READY_SECONDS = 60.0
+_LOCK_SECONDS = 2.0
+_STOP_SECONDS = 30.0
+_ASK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Running servers, a migrated database and a root key; contactsync's processes are started on top of them."""
+
+    folder: Path
+    lock: FolderLock
+    postgres: PostgresServer
+    temporal: TemporalServer
+    urls: DatabaseUrls
+    codec_port: int
+
+    @classmethod
+    async def start(cls, folder: Path) -> "Stack":
+        """Start the servers on the folder, made if missing, reused if not, also after a crash.
+
+        Raises:
+            SettingsError: the folder is in use, or cannot be used; the message says what to do.
+            DatabaseUnavailable, TemporalUnavailable: a server did not start; the message names its log.
+        """
+        folder = _made(folder)
+        lock = await FolderLock.take(folder, _LOCK_SECONDS)
+        try:
+            return await _started(folder, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the servers."""
+        await self.temporal.stop()
+        await self.postgres.stop()
+        self.lock.release()
+
+    @property
+    def root_key_file(self) -> Path:
+        """The root key."""
+        return self.folder / "root.key"
+
+    @property
+    def codec_url(self) -> str:
+        """The codec server, once it runs."""
+        return f"http://{LOOPBACK}:{self.codec_port}"
+
+    def environment(self) -> dict[str, str]:
+        """The settings of workers and of the command, without any secret in them."""
+        return self._environment("worker", self.urls.app)
+
+    def operator_environment(self) -> dict[str, str]:
+        """The same with the owner's URL, password and all, for `contactsync migrate`: keep it in a private file."""
+        return {**self.environment(), f"{PREFIX}MIGRATE_DATABASE_URL": self.urls.owner}
+
+    async def start_worker(self, name: str = "worker") -> Child:
+        """A worker process; its log is `{name}.log`."""
+        return await Child.start(self._command(name, ("worker",), self.environment()))
+
+    async def start_codec_server(self) -> Child:
+        """The codec server's process, once it answers."""
+        environment = {
+            **self._environment("codec-server", self.urls.codec),
+            f"{PREFIX}CODEC_PORT": str(self.codec_port),
+            f"{PREFIX}CODEC_ORIGINS": ",".join(self.temporal.ui_origins),
+        }
+        child = await Child.start(self._command("codec-server", ("codec-server",), environment))
+        try:
+            await child.until(lambda: _answers(self.codec_url), READY_SECONDS)
+        except BaseException:
+            await child.stop()
+            raise
+        return child
+
+    def _environment(self, user: str, url: str) -> dict[str, str]:
+        parts = urlsplit(url)
+        password_file = self.folder / f"{user}.password"
+        write_private(password_file, parts.password or "")
+        without = urlunsplit(parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}"))
+        settings = {
+            "DATABASE_URL": without,
+            "DATABASE_PASSWORD_FILE": str(password_file),
+            "ROOT_KEY_FILE": str(self.root_key_file),
+            "TEMPORAL_ADDRESS": self.temporal.address,
+            "TEMPORAL_NAMESPACE": self.temporal.namespace,
+        }
+        return {f"{PREFIX}{name}": value for name, value in settings.items()}
+
+    def _command(self, name: str, arguments: Sequence[str], settings: Mapping[str, str]) -> Command:
+        """One of our own processes: it gets the caller's environment, where connections' secrets may be."""
+        return Command(
+            argv=(sys.executable, "-m", "contactsync.workers.cli", *arguments),
+            log=self.folder / f"{name}.log",
+            cwd=self.folder,
+            env={**_without_settings(os.environ), f"{PREFIX}LOG_FORMAT": "json", **settings},
+            grace_seconds=_STOP_SECONDS,
+        )
+
+
+def _made(folder: Path) -> Path:
+    return make_folder(folder.absolute(), service_user())
+
+
+async def _started(folder: Path, lock: FolderLock) -> Stack:
+    postgres = await PostgresServer.start(folder / "postgres")
+    try:
+        urls = await provision(postgres)
+        codec_port = free_port()
+        options = TemporalOptions(codec_endpoint=f"http://{LOOPBACK}:{codec_port}")
+        temporal = await TemporalServer.start(folder / "temporal", options)
+    except BaseException:
+        await postgres.stop()
+        raise
+    stack = Stack(folder, lock, postgres, temporal, urls, codec_port)
+    if not stack.root_key_file.exists():
+        FileRootKey.create(stack.root_key_file)
+    return stack
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the caller are for another installation."""
+    return {name: value for name, value in environment.items() if not name.startswith(PREFIX)}
+
+
+async def _answers(url: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False, timeout=_ASK_SECONDS) as client:
+        try:
+            await client.get(url)
+        except httpx.HTTPError:
+            return False
+    return True
+
+
+async def first_to_end(children: Mapping[str, Child]) -> str:
+    """The name of the first of these processes to end."""
+    waiting = {asyncio.ensure_future(child.wait()): name for name, child in children.items()}
+    try:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        return waiting[next(iter(done))]
+    finally:
+        for task in waiting:
+            task.cancel()
