@@ -1,9 +1,10 @@
-"""Renews the pins: `constraint-dependencies` in pyproject.toml, for `uv run`, and requirements.lock, for images.
+"""Renews the pins: `constraint-dependencies` in pyproject.toml, for `uv run`, and, for images, requirements.lock
+(what runs) and requirements-build.lock (what builds the package).
 
     python scripts/renew_locks.py             resolve again, keep the pins that still fit
     python scripts/renew_locks.py --upgrade   take the newest of everything
 
-Both hold names, versions and hashes and no index's address, so that any mirror works unchanged; `uv.lock`, which
+All hold names, versions and hashes and no index's address, so that any mirror works unchanged; `uv.lock`, which
 holds addresses, stays ignored. The resolution is for every Python of `requires-python` and every platform.
 """
 
@@ -18,16 +19,15 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 PYPROJECT: Final = ROOT / "pyproject.toml"
 IMAGE_LOCK: Final = ROOT / "requirements.lock"
+BUILD_LOCK: Final = ROOT / "requirements-build.lock"
 IMAGE_EXTRAS: Final = ("aws", "vault")
 CONSTRAINTS: Final = re.compile(r"^constraint-dependencies = \[\n(.*?)^\]\n", re.MULTILINE | re.DOTALL)
 TABLE: Final = "[tool.uv]\n"
-IMAGE_HEADER: Final = (
-    "# written by scripts/renew_locks.py: what the image installs, with the hashes of every platform's files\n"
-)
+HEADER: Final = "# written by scripts/renew_locks.py, with the hashes of every platform's files\n"
 
 
 def main() -> int:
-    """Renew both files; says what changed."""
+    """Renew all three; says what changed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--upgrade", action="store_true", help="take the newest of everything")
     upgrade = bool(parser.parse_args().upgrade)
@@ -36,8 +36,10 @@ def main() -> int:
         lock(project, with_constraints(PYPROJECT.read_text(), []) if upgrade else PYPROJECT.read_text())
         pins = export(project, "--all-extras", "--all-groups", "--no-hashes")
         image = export(project, "--no-dev", *(f"--extra={extra}" for extra in IMAGE_EXTRAS))
+        build = export(project, "--only-group", "build")
     report(PYPROJECT, with_constraints(PYPROJECT.read_text(), pins.splitlines()))
-    report(IMAGE_LOCK, IMAGE_HEADER + image)
+    report(IMAGE_LOCK, HEADER + image)
+    report(BUILD_LOCK, HEADER + build)
     return 0
 
 
