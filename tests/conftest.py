@@ -11,6 +11,10 @@ from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.provision import DatabaseUrls, drop_database, make_database, make_logins, provision
 from contactsync.workers.embedded.temporal import TemporalServer
 
+from .no_skips import pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+
 TEMPLATE = "contactsync_template"
 
 
