@@ -28,6 +28,7 @@
     │   └── OpenRefused
     ├── MessageUnreadable             exit 70  never
     ├── PageUnreadable                exit 70  never
+    ├── ProcessEnded                  exit 70  never
     ├── ConnectionPaused              exit 10  never
     ├── StillUnderWay                 exit 11  again
     └── SourceError
@@ -206,6 +207,10 @@ class MessageUnreadable(ContactSyncError):
 
 class PageUnreadable(ContactSyncError):
     """a page's body is not what this version writes; run workers of one version, and the next pass fetches it anew"""
+
+
+class ProcessEnded(ContactSyncError):
+    """a process of the embedded stack ended by itself; its log says why"""
 
 
 class ConnectionPaused(ContactSyncError):

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contactsync.errors import ContactSyncError
+from contactsync.errors import ProcessEnded
 from contactsync.workers.cli.output import Json, Report, card, emit, note
 from contactsync.workers.embedded.folders import write_private
 from contactsync.workers.embedded.stack import Stack, first_to_end
@@ -15,10 +15,6 @@ from contactsync.workers.worker import stop_requested
 
 if TYPE_CHECKING:
     from contactsync.workers.embedded.processes import Child
-
-
-class ProcessEnded(ContactSyncError):
-    """a process of the stack ended by itself; its log says why"""
 
 
 def default_folder() -> Path:

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from contactsync.codecs.keys.file_root import FileRootKey
+from contactsync.errors import ProcessEnded
 from contactsync.workers.embedded.folders import FolderLock, make_folder, service_user, write_private
 from contactsync.workers.embedded.ports import LOOPBACK, free_port
 from contactsync.workers.embedded.postgres import PostgresServer
-from contactsync.workers.embedded.processes import Child, Command
+from contactsync.workers.embedded.processes import Child, ChildEnded, ChildNotReady, Command
 from contactsync.workers.embedded.provision import DatabaseUrls, provision
 from contactsync.workers.embedded.temporal import TemporalOptions, TemporalServer
 from contactsync.workers.settings import PREFIX
@@ -81,7 +82,11 @@ class Stack:
         return await Child.start(self._command(name, ("worker",), self.environment()))
 
     async def start_codec_server(self) -> Child:
-        """The codec server's process, once it answers."""
+        """The codec server's process, once it answers.
+
+        Raises:
+            ProcessEnded: it did not start; the message names its log.
+        """
         environment = {
             **self._environment("codec-server", self.urls.codec),
             f"{PREFIX}CODEC_PORT": str(self.codec_port),
@@ -90,6 +95,9 @@ class Stack:
         child = await Child.start(self._command("codec-server", ("codec-server",), environment))
         try:
             await child.until(lambda: _answers(self.codec_url), READY_SECONDS)
+        except (ChildEnded, ChildNotReady):
+            await child.stop()
+            raise ProcessEnded(f"the codec server did not start; its log is {child.log}") from None
         except BaseException:
             await child.stop()
             raise
