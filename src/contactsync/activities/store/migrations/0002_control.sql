@@ -65,7 +65,7 @@ CREATE TABLE contactsync.pass (
     PRIMARY KEY (tenant_id, pass_id),
     UNIQUE (tenant_id, connection_id, epoch),
     FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection,
-    CHECK ((ended_at IS NULL) = (outcome IS NULL))
+    CONSTRAINT pass_ended_with_outcome CHECK ((ended_at IS NULL) = (outcome IS NULL))
 );
 
 -- Long listings that a source asked to keep while it works through them, sealed in parts.

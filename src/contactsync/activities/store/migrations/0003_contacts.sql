@@ -20,9 +20,12 @@ CREATE TABLE contactsync.contact (
     deleted_at timestamptz,
     PRIMARY KEY (tenant_id, contact_id),
     UNIQUE (tenant_id, connection_id, source_index),
-    CHECK ((deleted_at IS NULL) = (sealed IS NOT NULL)),
-    CHECK ((sealed IS NULL) = (content_mac IS NULL)),
-    CHECK (sealed IS NOT NULL OR etag_mac IS NULL)
+    CONSTRAINT contact_live_or_gone CHECK (
+        CASE WHEN deleted_at IS NULL
+            THEN sealed IS NOT NULL AND content_mac IS NOT NULL
+            ELSE sealed IS NULL AND content_mac IS NULL AND etag_mac IS NULL
+        END
+    )
 ) PARTITION BY HASH (tenant_id);
 
 -- Where a contact is found by e-mail or phone. Not unique: an address is not an identity.

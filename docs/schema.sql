@@ -1,0 +1,924 @@
+-- What all migrations together make, as pg_dump writes it. scripts/dump_schema.py made it; nothing runs it.
+CREATE SCHEMA audit;
+
+CREATE SCHEMA contactsync;
+
+CREATE SCHEMA keys;
+
+CREATE FUNCTION audit.head(OUT seq bigint, OUT hash bytea) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('contactsync.audit/' || contactsync.current_tenant()::text, 0));
+    SELECT last.seq, last.hash INTO seq, hash
+        FROM audit.entry AS last
+        WHERE last.tenant_id = contactsync.current_tenant()
+        ORDER BY last.seq DESC
+        LIMIT 1;
+    seq := coalesce(seq, 0);
+    hash := coalesce(hash, decode(repeat('00', 32), 'hex'));
+END
+$$;
+
+CREATE FUNCTION audit.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE FUNCTION audit.refuse_wrong_link() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog'
+    AS $$
+DECLARE
+    last record;
+BEGIN
+    SELECT head.seq, head.hash INTO last FROM audit.head() AS head;
+    IF NEW.tenant_id IS DISTINCT FROM contactsync.current_tenant()
+        OR NEW.seq <> last.seq + 1
+        OR NEW.hash <> sha256(last.hash || convert_to(NEW.entry, 'UTF8'))
+    THEN
+        RAISE EXCEPTION 'not the next link of this audit log' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION contactsync.current_tenant() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid;
+CREATE FUNCTION keys.refuse_resurrection() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    IF OLD.destroyed_at IS NOT NULL THEN
+        RAISE EXCEPTION 'a destroyed key cannot be changed' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TABLE audit.entry (
+    tenant_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    entry text NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT entry_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT entry_seq_check CHECK ((seq > 0))
+);
+
+ALTER TABLE ONLY audit.entry FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.connection (
+    tenant_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    kind text NOT NULL,
+    sealed_settings bytea NOT NULL,
+    secret_ref text,
+    interval_seconds integer NOT NULL,
+    jitter_seconds integer NOT NULL,
+    page_rows integer,
+    paused text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT connection_interval_seconds_check CHECK ((interval_seconds > 0)),
+    CONSTRAINT connection_jitter_seconds_check CHECK ((jitter_seconds >= 0)),
+    CONSTRAINT connection_page_rows_check CHECK ((page_rows > 0))
+);
+
+ALTER TABLE ONLY contactsync.connection FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact (
+    tenant_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    source_index bytea NOT NULL,
+    index_epoch integer NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint NOT NULL,
+    generation bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+PARTITION BY HASH (tenant_id);
+
+ALTER TABLE ONLY contactsync.contact FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_0 (
+    tenant_id uuid CONSTRAINT contact_tenant_id_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_contact_id_not_null NOT NULL,
+    connection_id uuid CONSTRAINT contact_connection_id_not_null NOT NULL,
+    source_index bytea CONSTRAINT contact_source_index_not_null NOT NULL,
+    index_epoch integer CONSTRAINT contact_index_epoch_not_null NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint CONSTRAINT contact_observed_not_null NOT NULL,
+    generation bigint CONSTRAINT contact_generation_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY contactsync.contact_0 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_1 (
+    tenant_id uuid CONSTRAINT contact_tenant_id_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_contact_id_not_null NOT NULL,
+    connection_id uuid CONSTRAINT contact_connection_id_not_null NOT NULL,
+    source_index bytea CONSTRAINT contact_source_index_not_null NOT NULL,
+    index_epoch integer CONSTRAINT contact_index_epoch_not_null NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint CONSTRAINT contact_observed_not_null NOT NULL,
+    generation bigint CONSTRAINT contact_generation_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY contactsync.contact_1 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_2 (
+    tenant_id uuid CONSTRAINT contact_tenant_id_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_contact_id_not_null NOT NULL,
+    connection_id uuid CONSTRAINT contact_connection_id_not_null NOT NULL,
+    source_index bytea CONSTRAINT contact_source_index_not_null NOT NULL,
+    index_epoch integer CONSTRAINT contact_index_epoch_not_null NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint CONSTRAINT contact_observed_not_null NOT NULL,
+    generation bigint CONSTRAINT contact_generation_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY contactsync.contact_2 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_3 (
+    tenant_id uuid CONSTRAINT contact_tenant_id_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_contact_id_not_null NOT NULL,
+    connection_id uuid CONSTRAINT contact_connection_id_not_null NOT NULL,
+    source_index bytea CONSTRAINT contact_source_index_not_null NOT NULL,
+    index_epoch integer CONSTRAINT contact_index_epoch_not_null NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint CONSTRAINT contact_observed_not_null NOT NULL,
+    generation bigint CONSTRAINT contact_generation_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY contactsync.contact_3 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_4 (
+    tenant_id uuid CONSTRAINT contact_tenant_id_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_contact_id_not_null NOT NULL,
+    connection_id uuid CONSTRAINT contact_connection_id_not_null NOT NULL,
+    source_index bytea CONSTRAINT contact_source_index_not_null NOT NULL,
+    index_epoch integer CONSTRAINT contact_index_epoch_not_null NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint CONSTRAINT contact_observed_not_null NOT NULL,
+    generation bigint CONSTRAINT contact_generation_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY contactsync.contact_4 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_5 (
+    tenant_id uuid CONSTRAINT contact_tenant_id_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_contact_id_not_null NOT NULL,
+    connection_id uuid CONSTRAINT contact_connection_id_not_null NOT NULL,
+    source_index bytea CONSTRAINT contact_source_index_not_null NOT NULL,
+    index_epoch integer CONSTRAINT contact_index_epoch_not_null NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint CONSTRAINT contact_observed_not_null NOT NULL,
+    generation bigint CONSTRAINT contact_generation_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY contactsync.contact_5 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_6 (
+    tenant_id uuid CONSTRAINT contact_tenant_id_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_contact_id_not_null NOT NULL,
+    connection_id uuid CONSTRAINT contact_connection_id_not_null NOT NULL,
+    source_index bytea CONSTRAINT contact_source_index_not_null NOT NULL,
+    index_epoch integer CONSTRAINT contact_index_epoch_not_null NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint CONSTRAINT contact_observed_not_null NOT NULL,
+    generation bigint CONSTRAINT contact_generation_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY contactsync.contact_6 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_7 (
+    tenant_id uuid CONSTRAINT contact_tenant_id_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_contact_id_not_null NOT NULL,
+    connection_id uuid CONSTRAINT contact_connection_id_not_null NOT NULL,
+    source_index bytea CONSTRAINT contact_source_index_not_null NOT NULL,
+    index_epoch integer CONSTRAINT contact_index_epoch_not_null NOT NULL,
+    sealed bytea,
+    content_mac bytea,
+    etag_mac bytea,
+    source_version bigint,
+    observed bigint CONSTRAINT contact_observed_not_null NOT NULL,
+    generation bigint CONSTRAINT contact_generation_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT contact_live_or_gone CHECK (
+CASE
+    WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
+    ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
+END)
+)
+WITH (fillfactor='80');
+
+ALTER TABLE ONLY contactsync.contact_7 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    epoch integer NOT NULL,
+    blind_index bytea NOT NULL,
+    contact_id uuid NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+)
+PARTITION BY HASH (tenant_id);
+
+ALTER TABLE ONLY contactsync.contact_lookup FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup_0 (
+    tenant_id uuid CONSTRAINT contact_lookup_tenant_id_not_null NOT NULL,
+    kind text CONSTRAINT contact_lookup_kind_not_null NOT NULL,
+    epoch integer CONSTRAINT contact_lookup_epoch_not_null NOT NULL,
+    blind_index bytea CONSTRAINT contact_lookup_blind_index_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_lookup_contact_id_not_null NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+);
+
+ALTER TABLE ONLY contactsync.contact_lookup_0 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup_1 (
+    tenant_id uuid CONSTRAINT contact_lookup_tenant_id_not_null NOT NULL,
+    kind text CONSTRAINT contact_lookup_kind_not_null NOT NULL,
+    epoch integer CONSTRAINT contact_lookup_epoch_not_null NOT NULL,
+    blind_index bytea CONSTRAINT contact_lookup_blind_index_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_lookup_contact_id_not_null NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+);
+
+ALTER TABLE ONLY contactsync.contact_lookup_1 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup_2 (
+    tenant_id uuid CONSTRAINT contact_lookup_tenant_id_not_null NOT NULL,
+    kind text CONSTRAINT contact_lookup_kind_not_null NOT NULL,
+    epoch integer CONSTRAINT contact_lookup_epoch_not_null NOT NULL,
+    blind_index bytea CONSTRAINT contact_lookup_blind_index_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_lookup_contact_id_not_null NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+);
+
+ALTER TABLE ONLY contactsync.contact_lookup_2 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup_3 (
+    tenant_id uuid CONSTRAINT contact_lookup_tenant_id_not_null NOT NULL,
+    kind text CONSTRAINT contact_lookup_kind_not_null NOT NULL,
+    epoch integer CONSTRAINT contact_lookup_epoch_not_null NOT NULL,
+    blind_index bytea CONSTRAINT contact_lookup_blind_index_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_lookup_contact_id_not_null NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+);
+
+ALTER TABLE ONLY contactsync.contact_lookup_3 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup_4 (
+    tenant_id uuid CONSTRAINT contact_lookup_tenant_id_not_null NOT NULL,
+    kind text CONSTRAINT contact_lookup_kind_not_null NOT NULL,
+    epoch integer CONSTRAINT contact_lookup_epoch_not_null NOT NULL,
+    blind_index bytea CONSTRAINT contact_lookup_blind_index_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_lookup_contact_id_not_null NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+);
+
+ALTER TABLE ONLY contactsync.contact_lookup_4 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup_5 (
+    tenant_id uuid CONSTRAINT contact_lookup_tenant_id_not_null NOT NULL,
+    kind text CONSTRAINT contact_lookup_kind_not_null NOT NULL,
+    epoch integer CONSTRAINT contact_lookup_epoch_not_null NOT NULL,
+    blind_index bytea CONSTRAINT contact_lookup_blind_index_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_lookup_contact_id_not_null NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+);
+
+ALTER TABLE ONLY contactsync.contact_lookup_5 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup_6 (
+    tenant_id uuid CONSTRAINT contact_lookup_tenant_id_not_null NOT NULL,
+    kind text CONSTRAINT contact_lookup_kind_not_null NOT NULL,
+    epoch integer CONSTRAINT contact_lookup_epoch_not_null NOT NULL,
+    blind_index bytea CONSTRAINT contact_lookup_blind_index_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_lookup_contact_id_not_null NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+);
+
+ALTER TABLE ONLY contactsync.contact_lookup_6 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.contact_lookup_7 (
+    tenant_id uuid CONSTRAINT contact_lookup_tenant_id_not_null NOT NULL,
+    kind text CONSTRAINT contact_lookup_kind_not_null NOT NULL,
+    epoch integer CONSTRAINT contact_lookup_epoch_not_null NOT NULL,
+    blind_index bytea CONSTRAINT contact_lookup_blind_index_not_null NOT NULL,
+    contact_id uuid CONSTRAINT contact_lookup_contact_id_not_null NOT NULL,
+    CONSTRAINT contact_lookup_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'phone'::text])))
+);
+
+ALTER TABLE ONLY contactsync.contact_lookup_7 FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.migration (
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE contactsync.pass (
+    tenant_id uuid NOT NULL,
+    pass_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    epoch bigint NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    outcome text,
+    pages bigint DEFAULT 0 NOT NULL,
+    downloaded bigint DEFAULT 0 NOT NULL,
+    added bigint DEFAULT 0 NOT NULL,
+    updated bigint DEFAULT 0 NOT NULL,
+    unchanged bigint DEFAULT 0 NOT NULL,
+    deleted bigint DEFAULT 0 NOT NULL,
+    quarantined bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT pass_ended_with_outcome CHECK (((ended_at IS NULL) = (outcome IS NULL)))
+);
+
+ALTER TABLE ONLY contactsync.pass FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.progress (
+    tenant_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    pass_id uuid,
+    page integer DEFAULT 0 NOT NULL,
+    open boolean DEFAULT false NOT NULL,
+    cursor bytea,
+    cursor_full boolean DEFAULT false NOT NULL,
+    generation bigint DEFAULT 0 NOT NULL,
+    result jsonb,
+    started_at timestamp with time zone
+);
+
+ALTER TABLE ONLY contactsync.progress FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.quarantine (
+    tenant_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    source_index bytea NOT NULL,
+    reason text NOT NULL,
+    pass_id uuid NOT NULL,
+    generation bigint NOT NULL,
+    sealed_source_id bytea NOT NULL,
+    first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY contactsync.quarantine FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.stash (
+    tenant_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    handle uuid NOT NULL,
+    part integer NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY contactsync.stash FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.tenant (
+    tenant_id uuid NOT NULL,
+    label text NOT NULL,
+    policy jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    disabled_at timestamp with time zone
+);
+
+ALTER TABLE ONLY contactsync.tenant FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE keys.data_key (
+    kid bytea NOT NULL,
+    tenant_id uuid NOT NULL,
+    purpose text NOT NULL,
+    epoch integer NOT NULL,
+    tenant_version integer NOT NULL,
+    wrapped bytea,
+    encrypt_until timestamp with time zone,
+    destroy_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    destroyed_at timestamp with time zone,
+    CONSTRAINT data_key_destroyed CHECK (((wrapped IS NULL) = (destroyed_at IS NOT NULL))),
+    CONSTRAINT data_key_epoch_check CHECK ((epoch >= 0)),
+    CONSTRAINT data_key_kid_check CHECK ((octet_length(kid) = 16)),
+    CONSTRAINT data_key_purpose_check CHECK ((purpose = ANY (ARRAY['payload'::text, 'row'::text, 'index'::text, 'suppression'::text]))),
+    CONSTRAINT data_key_window CHECK (
+CASE
+    WHEN (purpose = 'payload'::text) THEN ((encrypt_until IS NOT NULL) AND (destroy_at IS NOT NULL) AND (destroy_at > encrypt_until) AND (destroy_at <= (encrypt_until + '720:00:00'::interval)))
+    ELSE ((encrypt_until IS NULL) AND (destroy_at IS NULL))
+END)
+);
+
+ALTER TABLE ONLY keys.data_key FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE keys.tenant_key (
+    tenant_id uuid NOT NULL,
+    version integer NOT NULL,
+    kid bytea NOT NULL,
+    wrapped bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    destroyed_at timestamp with time zone,
+    CONSTRAINT tenant_key_destroyed CHECK (((wrapped IS NULL) = (destroyed_at IS NOT NULL))),
+    CONSTRAINT tenant_key_kid_check CHECK ((octet_length(kid) = 16)),
+    CONSTRAINT tenant_key_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY contactsync.contact ATTACH PARTITION contactsync.contact_0 FOR VALUES WITH (modulus 8, remainder 0);
+
+ALTER TABLE ONLY contactsync.contact ATTACH PARTITION contactsync.contact_1 FOR VALUES WITH (modulus 8, remainder 1);
+
+ALTER TABLE ONLY contactsync.contact ATTACH PARTITION contactsync.contact_2 FOR VALUES WITH (modulus 8, remainder 2);
+
+ALTER TABLE ONLY contactsync.contact ATTACH PARTITION contactsync.contact_3 FOR VALUES WITH (modulus 8, remainder 3);
+
+ALTER TABLE ONLY contactsync.contact ATTACH PARTITION contactsync.contact_4 FOR VALUES WITH (modulus 8, remainder 4);
+
+ALTER TABLE ONLY contactsync.contact ATTACH PARTITION contactsync.contact_5 FOR VALUES WITH (modulus 8, remainder 5);
+
+ALTER TABLE ONLY contactsync.contact ATTACH PARTITION contactsync.contact_6 FOR VALUES WITH (modulus 8, remainder 6);
+
+ALTER TABLE ONLY contactsync.contact ATTACH PARTITION contactsync.contact_7 FOR VALUES WITH (modulus 8, remainder 7);
+
+ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_0 FOR VALUES WITH (modulus 8, remainder 0);
+
+ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_1 FOR VALUES WITH (modulus 8, remainder 1);
+
+ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_2 FOR VALUES WITH (modulus 8, remainder 2);
+
+ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_3 FOR VALUES WITH (modulus 8, remainder 3);
+
+ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_4 FOR VALUES WITH (modulus 8, remainder 4);
+
+ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_5 FOR VALUES WITH (modulus 8, remainder 5);
+
+ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_6 FOR VALUES WITH (modulus 8, remainder 6);
+
+ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_7 FOR VALUES WITH (modulus 8, remainder 7);
+
+ALTER TABLE ONLY audit.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, seq);
+ALTER TABLE ONLY contactsync.connection
+    ADD CONSTRAINT connection_connection_id_key UNIQUE (connection_id);
+ALTER TABLE ONLY contactsync.connection
+    ADD CONSTRAINT connection_pkey PRIMARY KEY (tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.contact
+    ADD CONSTRAINT contact_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact_0
+    ADD CONSTRAINT contact_0_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact
+    ADD CONSTRAINT contact_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_0
+    ADD CONSTRAINT contact_0_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_1
+    ADD CONSTRAINT contact_1_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact_1
+    ADD CONSTRAINT contact_1_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_2
+    ADD CONSTRAINT contact_2_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact_2
+    ADD CONSTRAINT contact_2_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_3
+    ADD CONSTRAINT contact_3_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact_3
+    ADD CONSTRAINT contact_3_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_4
+    ADD CONSTRAINT contact_4_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact_4
+    ADD CONSTRAINT contact_4_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_5
+    ADD CONSTRAINT contact_5_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact_5
+    ADD CONSTRAINT contact_5_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_6
+    ADD CONSTRAINT contact_6_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact_6
+    ADD CONSTRAINT contact_6_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_7
+    ADD CONSTRAINT contact_7_pkey PRIMARY KEY (tenant_id, contact_id);
+ALTER TABLE ONLY contactsync.contact_7
+    ADD CONSTRAINT contact_7_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.contact_lookup
+    ADD CONSTRAINT contact_lookup_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.contact_lookup_0
+    ADD CONSTRAINT contact_lookup_0_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.contact_lookup_1
+    ADD CONSTRAINT contact_lookup_1_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.contact_lookup_2
+    ADD CONSTRAINT contact_lookup_2_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.contact_lookup_3
+    ADD CONSTRAINT contact_lookup_3_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.contact_lookup_4
+    ADD CONSTRAINT contact_lookup_4_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.contact_lookup_5
+    ADD CONSTRAINT contact_lookup_5_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.contact_lookup_6
+    ADD CONSTRAINT contact_lookup_6_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.contact_lookup_7
+    ADD CONSTRAINT contact_lookup_7_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY contactsync.pass
+    ADD CONSTRAINT pass_pkey PRIMARY KEY (tenant_id, pass_id);
+ALTER TABLE ONLY contactsync.pass
+    ADD CONSTRAINT pass_tenant_id_connection_id_epoch_key UNIQUE (tenant_id, connection_id, epoch);
+ALTER TABLE ONLY contactsync.progress
+    ADD CONSTRAINT progress_pkey PRIMARY KEY (tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.quarantine
+    ADD CONSTRAINT quarantine_pkey PRIMARY KEY (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.stash
+    ADD CONSTRAINT stash_pkey PRIMARY KEY (tenant_id, connection_id, handle, part);
+ALTER TABLE ONLY contactsync.tenant
+    ADD CONSTRAINT tenant_pkey PRIMARY KEY (tenant_id);
+ALTER TABLE ONLY keys.data_key
+    ADD CONSTRAINT data_key_pkey PRIMARY KEY (kid);
+ALTER TABLE ONLY keys.data_key
+    ADD CONSTRAINT data_key_tenant_id_purpose_epoch_key UNIQUE (tenant_id, purpose, epoch);
+ALTER TABLE ONLY keys.tenant_key
+    ADD CONSTRAINT tenant_key_kid_key UNIQUE (kid);
+ALTER TABLE ONLY keys.tenant_key
+    ADD CONSTRAINT tenant_key_pkey PRIMARY KEY (tenant_id, version);
+CREATE INDEX contact_lookup_contact ON ONLY contactsync.contact_lookup USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_0_tenant_id_contact_id_idx ON contactsync.contact_lookup_0 USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_1_tenant_id_contact_id_idx ON contactsync.contact_lookup_1 USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_2_tenant_id_contact_id_idx ON contactsync.contact_lookup_2 USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_3_tenant_id_contact_id_idx ON contactsync.contact_lookup_3 USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_4_tenant_id_contact_id_idx ON contactsync.contact_lookup_4 USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_5_tenant_id_contact_id_idx ON contactsync.contact_lookup_5 USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_6_tenant_id_contact_id_idx ON contactsync.contact_lookup_6 USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_7_tenant_id_contact_id_idx ON contactsync.contact_lookup_7 USING btree (tenant_id, contact_id);
+
+CREATE INDEX data_key_due ON keys.data_key USING btree (destroy_at) WHERE ((wrapped IS NOT NULL) AND (destroy_at IS NOT NULL));
+
+ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_0_pkey;
+
+ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_0_tenant_id_connection_id_source_index_key;
+
+ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_1_pkey;
+
+ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_1_tenant_id_connection_id_source_index_key;
+
+ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_2_pkey;
+
+ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_2_tenant_id_connection_id_source_index_key;
+
+ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_3_pkey;
+
+ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_3_tenant_id_connection_id_source_index_key;
+
+ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_4_pkey;
+
+ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_4_tenant_id_connection_id_source_index_key;
+
+ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_5_pkey;
+
+ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_5_tenant_id_connection_id_source_index_key;
+
+ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_6_pkey;
+
+ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_6_tenant_id_connection_id_source_index_key;
+
+ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_7_pkey;
+
+ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_7_tenant_id_connection_id_source_index_key;
+
+ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_0_pkey;
+
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_0_tenant_id_contact_id_idx;
+
+ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_1_pkey;
+
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_1_tenant_id_contact_id_idx;
+
+ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_2_pkey;
+
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_2_tenant_id_contact_id_idx;
+
+ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_3_pkey;
+
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_3_tenant_id_contact_id_idx;
+
+ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_4_pkey;
+
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_4_tenant_id_contact_id_idx;
+
+ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_5_pkey;
+
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_5_tenant_id_contact_id_idx;
+
+ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_6_pkey;
+
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_6_tenant_id_contact_id_idx;
+
+ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_7_pkey;
+
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_7_tenant_id_contact_id_idx;
+
+CREATE TRIGGER entry_is_next_link BEFORE INSERT ON audit.entry FOR EACH ROW EXECUTE FUNCTION audit.refuse_wrong_link();
+
+CREATE TRIGGER entry_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.entry FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+
+CREATE TRIGGER data_key_destroyed_for_ever BEFORE UPDATE ON keys.data_key FOR EACH ROW EXECUTE FUNCTION keys.refuse_resurrection();
+
+CREATE TRIGGER tenant_key_destroyed_for_ever BEFORE UPDATE ON keys.tenant_key FOR EACH ROW EXECUTE FUNCTION keys.refuse_resurrection();
+
+ALTER TABLE ONLY contactsync.connection
+    ADD CONSTRAINT connection_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES contactsync.tenant(tenant_id);
+ALTER TABLE ONLY contactsync.pass
+    ADD CONSTRAINT pass_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.progress
+    ADD CONSTRAINT progress_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.quarantine
+    ADD CONSTRAINT quarantine_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.stash
+    ADD CONSTRAINT stash_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
+ALTER TABLE ONLY keys.data_key
+    ADD CONSTRAINT data_key_tenant_id_tenant_version_fkey FOREIGN KEY (tenant_id, tenant_version) REFERENCES keys.tenant_key(tenant_id, version);
+ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY entry_of_tenant ON audit.entry USING ((tenant_id = contactsync.current_tenant()));
+
+ALTER TABLE contactsync.connection ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_0 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_1 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_2 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_3 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_4 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_5 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_6 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_7 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup_0 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup_1 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup_2 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup_3 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup_4 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup_5 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup_6 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.contact_lookup_7 ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY directory_reads ON contactsync.connection FOR SELECT USING ((current_setting('app.scope'::text, true) = 'directory'::text));
+
+CREATE POLICY directory_reads ON contactsync.tenant FOR SELECT USING ((current_setting('app.scope'::text, true) = 'directory'::text));
+
+CREATE POLICY own_rows ON contactsync.connection USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_0 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_1 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_2 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_3 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_4 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_5 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_6 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_7 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup_0 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup_1 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup_2 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup_3 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup_4 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup_5 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup_6 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.contact_lookup_7 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.pass USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.progress USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.quarantine USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.stash USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.tenant USING ((tenant_id = contactsync.current_tenant()));
+
+ALTER TABLE contactsync.pass ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.progress ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.quarantine ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.stash ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.tenant ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE keys.data_key ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY data_key_of_the_codec_server ON keys.data_key FOR SELECT TO contactsync_codec USING ((purpose = 'payload'::text));
+
+CREATE POLICY data_key_of_the_key_store ON keys.data_key TO contactsync_keys USING (true) WITH CHECK (true);
+
+GRANT USAGE ON SCHEMA audit TO contactsync_app;
+
+GRANT USAGE ON SCHEMA audit TO contactsync_codec;
+
+GRANT USAGE ON SCHEMA contactsync TO contactsync_app;
+
+GRANT USAGE ON SCHEMA contactsync TO contactsync_keys;
+
+GRANT USAGE ON SCHEMA contactsync TO contactsync_codec;
+
+GRANT USAGE ON SCHEMA keys TO contactsync_keys;
+
+GRANT USAGE ON SCHEMA keys TO contactsync_codec;
+
+REVOKE ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) FROM PUBLIC;
+
+GRANT ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) TO contactsync_app;
+
+GRANT ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) TO contactsync_codec;
+
+GRANT SELECT,INSERT ON TABLE audit.entry TO contactsync_app;
+
+GRANT INSERT ON TABLE audit.entry TO contactsync_codec;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.connection TO contactsync_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.contact TO contactsync_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE contactsync.contact_lookup TO contactsync_app;
+
+GRANT SELECT ON TABLE contactsync.migration TO contactsync_app;
+
+GRANT SELECT ON TABLE contactsync.migration TO contactsync_keys;
+
+GRANT SELECT ON TABLE contactsync.migration TO contactsync_codec;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.pass TO contactsync_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.progress TO contactsync_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE contactsync.quarantine TO contactsync_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE contactsync.stash TO contactsync_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.tenant TO contactsync_app;
+
+GRANT SELECT,INSERT ON TABLE keys.data_key TO contactsync_keys;
+
+GRANT SELECT ON TABLE keys.data_key TO contactsync_codec;
+
+GRANT UPDATE(tenant_version) ON TABLE keys.data_key TO contactsync_keys;
+
+GRANT UPDATE(wrapped) ON TABLE keys.data_key TO contactsync_keys;
+
+GRANT UPDATE(destroyed_at) ON TABLE keys.data_key TO contactsync_keys;
+
+GRANT SELECT,INSERT ON TABLE keys.tenant_key TO contactsync_keys;
+
+GRANT SELECT ON TABLE keys.tenant_key TO contactsync_codec;
+
+GRANT UPDATE(wrapped) ON TABLE keys.tenant_key TO contactsync_keys;
+
+GRANT UPDATE(destroyed_at) ON TABLE keys.tenant_key TO contactsync_keys;
+
