@@ -1,0 +1,123 @@
+"""What an operator sees of a payload: its structure, counts, ids, numbers and first letters; no person.
+
+JSON stays JSON: keys, numbers, booleans, nulls and UUIDs stay, and every other string becomes the first letters of its
+first words (`Anna Schmidt` → `A… S…`). Strings under keys on the allow-list stay if they look like codes. A framed page
+shows its head and the first records of its body.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from temporalio.api.common.v1 import Payload
+
+from contactsync.codecs.payloads import framing
+from contactsync.codecs.payloads.framing import split_frame
+from contactsync.errors import MessageUnreadable
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+CODES: Final = frozenset({"kind", "op", "outcome", "paused", "reason", "state", "type"})
+"""Keys whose strings stay, if they look like codes."""
+
+_RECORD_CODES: Final = frozenset({"op", "reason"})
+_FAILURE: Final = {"message", "stack_trace"}
+_RECORDS_SHOWN: Final = 20
+_WORDS_SHOWN: Final = 3
+_DEPTH: Final = 32
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
+_KEY: Final = re.compile(r"[a-z][A-Za-z0-9_]{0,39}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_WORD_BREAKS: Final = re.compile(r"[\s@,;]+")
+_WITHHELD: Final = "…"
+
+
+def mask_payload(payload: Payload) -> Payload:
+    """`payload` as JSON that shows no person; payloads that hold nothing stay as they are."""
+    encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")
+    if encoding == "binary/null":
+        return payload
+    masked = _masked_frame(payload.data) if encoding == framing.ENCODING else _masked_data(encoding, payload.data)
+    return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(masked, ensure_ascii=False).encode())
+
+
+def mask(value: Json, codes: frozenset[str] = CODES, *, depth: int = _DEPTH) -> Json:
+    """`value` with its strings masked; below `depth` levels everything is withheld."""
+    if depth == 0 and isinstance(value, dict | list):
+        return _WITHHELD
+    match value:
+        case dict():
+            return _masked_object(value, codes, depth)
+        case list():
+            return [mask(item, codes, depth=depth - 1) for item in value]
+        case str():
+            return _masked_text(value, codes, depth)
+        case _:
+            return value
+
+
+def first_letters(text: str) -> str:
+    """The first letters of the first words; what begins with no letter shows nothing."""
+    words = [word for word in _WORD_BREAKS.split(text) if word]
+    shown = [(word[0] if word[0].isalpha() else "") + _WITHHELD for word in words[:_WORDS_SHOWN]]
+    return " ".join(shown)
+
+
+def _masked_object(value: Mapping[str, Json], codes: frozenset[str], depth: int) -> Json:
+    if set(value) == _FAILURE:  # an error's, which holds no person's value by the time it is sealed
+        return dict(value)
+    return {
+        _masked_key(key): inner if key in codes and _is_code(inner) else mask(inner, codes, depth=depth - 1)
+        for key, inner in value.items()
+    }
+
+
+def _masked_key(key: str) -> str:
+    return key if _KEY.fullmatch(key) else first_letters(key)
+
+
+def _is_code(value: Json) -> bool:
+    return isinstance(value, str) and _CODE.fullmatch(value) is not None
+
+
+def _masked_text(text: str, codes: frozenset[str], depth: int) -> Json:
+    if _UUID.fullmatch(text):
+        return text
+    if text.startswith(("{", "[")):  # JSON as text inside JSON, as in a clean page's records
+        inner = _parsed(text)
+        if isinstance(inner, dict | list):
+            return mask(inner, codes, depth=depth - 1)
+    return first_letters(text)
+
+
+def _masked_frame(data: bytes) -> Json:
+    try:
+        head, body = split_frame(data)
+    except MessageUnreadable:
+        return {"bytes": len(data)}
+    return {"head": mask(_parsed(head)), "body": _masked_body(body)}
+
+
+def _masked_body(body: bytes) -> Json:
+    records = _parsed(body)
+    if not isinstance(records, list):
+        return {"bytes": len(body)}
+    shown = [mask(record, _RECORD_CODES) for record in records[:_RECORDS_SHOWN]]
+    return {"bytes": len(body), "records": len(records), "first": shown}
+
+
+def _masked_data(encoding: str, data: bytes) -> Json:
+    if encoding in {"json/plain", "json/protobuf"}:
+        parsed = _parsed(data)
+        return _WITHHELD if parsed is None and data != b"null" else mask(parsed)
+    return {"bytes": len(data)}
+
+
+def _parsed(text: str | bytes) -> Json:
+    """The JSON value; None for what is none."""
+    try:
+        value: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value
