@@ -1,28 +1,32 @@
-"""The composition root: settings in, wired objects out. Only here are real parts chosen."""
+"""The composition root: settings in, wired objects out. Only here are real parts chosen.
+
+What only a worker needs is imported when a worker asks for it: the command uses these parts too, and must be quick.
+"""
 
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from temporalio.client import Client
-
-from contactsync.activities.cleaning import Cleaning
-from contactsync.activities.fetching import Fetching
-from contactsync.activities.sources.source import PageLimits
 from contactsync.activities.store.contacts import Contacts
 from contactsync.activities.store.directory import Directory
 from contactsync.activities.store.migrate import check_schema
 from contactsync.activities.store.passes import Passes
-from contactsync.activities.storing import Storing
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
-from contactsync.codecs.payloads.connect import connect
 from contactsync.postgres import Database
 from contactsync.workers.settings import Settings, read_secret_file
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from contactsync.activities.cleaning import Cleaning
+    from contactsync.activities.fetching import Fetching
+    from contactsync.activities.storing import Storing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +52,24 @@ class Parts:
         """Passes and their progress."""
         return Passes(self.database)
 
-    def fetching(self) -> Fetching:
+    def fetching(self) -> "Fetching":
         """The fetching activities."""
+        from contactsync.activities.fetching import Fetching
+        from contactsync.activities.sources.source import PageLimits
+
         limits = PageLimits(rows=self.settings.page_rows, bytes=self.settings.page_bytes)
         return Fetching(self.database, self.ring, limits)
 
-    def cleaning(self) -> Cleaning:
+    def cleaning(self) -> "Cleaning":
         """The cleaning activities."""
+        from contactsync.activities.cleaning import Cleaning
+
         return Cleaning(self.directory)
 
-    def storing(self) -> Storing:
+    def storing(self) -> "Storing":
         """The writing activities."""
+        from contactsync.activities.storing import Storing
+
         return Storing(self.contacts, self.passes, self.directory)
 
 
@@ -86,19 +97,21 @@ async def _database(stack: AsyncExitStack, url: str, settings: Settings) -> Data
     return database
 
 
-async def temporal_client(settings: Settings, ring: KeyRing) -> Client:
+async def temporal_client(settings: Settings, ring: KeyRing) -> "Client":
     """A client that seals: there is no other.
 
     Raises:
         TemporalUnavailable, TemporalRefused.
     """
+    from contactsync.codecs.payloads.connect import connect
+
     api_key = read_secret_file(settings.temporal_api_key_file) if settings.temporal_api_key_file else None
     return await connect(
         settings.temporal_address, settings.temporal_namespace, ring, tls=settings.temporal_tls, api_key=api_key
     )
 
 
-async def administering_client(settings: Settings) -> Client:
+async def administering_client(settings: Settings) -> "Client":
     """A client for what has no payloads, such as search attributes: it has no keys, so that it can seal nothing.
 
     Raises:
