@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typer.core import TyperGroup
@@ -141,7 +141,7 @@ def test_only_those_who_open_hold_the_root_key(services: dict[str, dict[str, Any
 
 def test_settings_are_known_ones(services: dict[str, dict[str, Any]]) -> None:
     """Every CONTACTSYNC_ variable of the compose file is a setting of this version."""
-    names: list[str] = [name for service in services.values() for name in service.get("environment") or {}]
+    names = [name for service in services.values() for name in cast("dict[str, str]", service.get("environment") or {})]
     used = {name for name in names if name.startswith(PREFIX)}
     assert used - {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} == set()
     assert used
