@@ -37,7 +37,7 @@ def codec_server() -> None:
     from contactsync.workers.settings import load_settings
 
     settings = load_settings()
-    run_process(settings, lambda: run_codec_server(settings))
+    run_process(settings, lambda: run_codec_server(settings, lambda url: note(f"contactsync: codec server at {url}")))
 
 
 def migrate(

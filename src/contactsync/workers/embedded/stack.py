@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from contactsync.codecs.keys.file_root import FileRootKey
+from contactsync.codecs.server.app import HEALTH_PATH
 from contactsync.errors import ProcessEnded
 from contactsync.workers.embedded.folders import FolderLock, make_folder, service_user, write_private
 from contactsync.workers.embedded.ports import LOOPBACK, free_port
@@ -94,7 +95,7 @@ class Stack:
         }
         child = await Child.start(self._command("codec-server", ("codec-server",), environment))
         try:
-            await child.until(lambda: _answers(self.codec_url), READY_SECONDS)
+            await child.until(lambda: _answers(f"{self.codec_url}{HEALTH_PATH}"), READY_SECONDS)
         except (ChildEnded, ChildNotReady):
             await child.stop()
             raise ProcessEnded(f"the codec server did not start; its log is {child.log}") from None
@@ -156,10 +157,9 @@ def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 async def _answers(url: str) -> bool:
     async with httpx.AsyncClient(trust_env=False, timeout=_ASK_SECONDS) as client:
         try:
-            await client.get(url)
+            return (await client.get(url)).is_success
         except httpx.HTTPError:
             return False
-    return True
 
 
 async def first_to_end(children: Mapping[str, Child]) -> str:
