@@ -52,25 +52,18 @@ class Discovery:
         """Where the account's address books are.
 
         Raises:
-            SourceAddressWrong: neither the URL nor the server's well-known address leads to one.
+            SourceAddressWrong: neither the URL nor, where it names a host only, its well-known address leads to one.
             CredentialsRejected, SourceUnavailable, SourceThrottled, SourceMisbehaved.
         """
-        forbidden: CredentialsRejected | None = None
         for url in self._candidates():
-            try:
-                if places := [place async for place in self._explore(url)]:
-                    return tuple(places)
-            except CredentialsRejected as error:
-                if url == self._settings.url and urlsplit(url).path != "/":
-                    raise
-                forbidden = forbidden or error
-        raise forbidden or SourceAddressWrong()
+            if places := [place async for place in self._explore(url)]:
+                return tuple(places)
+        raise SourceAddressWrong
 
     def _candidates(self) -> list[str]:
-        """The given URL first if it says more than the host; then as RFC 6764 §6 has it."""
+        """A path that was given is the only one asked: another would lead to more than was meant."""
         url = self._settings.url
-        general = [urljoin(url, WELL_KNOWN), urljoin(url, "/")]
-        return general if urlsplit(url).path == "/" else [url, *general]
+        return [urljoin(url, WELL_KNOWN), url] if urlsplit(url).path == "/" else [url]
 
     async def _explore(self, url: str) -> AsyncGenerator[Place]:
         here = await self._ask(url)
@@ -114,9 +107,17 @@ class Discovery:
             )
         except BodyTooLarge:
             raise SourceMisbehaved("the source's list of address books is too long to be one") from None
-        if answer.status == 403 and not is_dav_error(answer.body):
+        if answer.status == 403 and not is_dav_error(answer.body) and not await self._is_signed_in(url):
             raise refusal(answer)
         return answer if answer.status == 207 else None
+
+    async def _is_signed_in(self, forbidden: str) -> bool:
+        """Whether the server knows who we are: then what is forbidden is the address, not the credentials."""
+        root = urljoin(forbidden, "/")
+        if forbidden == root:
+            return False
+        here = await self._ask(root)
+        return here is not None and here[1].href_in(PRINCIPAL) != ""
 
     async def books(self, places: tuple[Place, ...]) -> list[Book]:
         """The address books at these places, by path, without those that the settings leave out."""
