@@ -12,10 +12,11 @@ import asyncpg
 import pytest
 
 from contactsync.codecs.keys.file_root import FileRootKey
-from contactsync.codecs.keys.key import KeyPurpose
+from contactsync.codecs.keys.key import KeyPurpose, new_kid
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import LASTING_PURPOSES, KeyRing
-from contactsync.errors import DatabaseRefused, KeyUnknown, TenantNotFound
+from contactsync.codecs.keys.store import StoredDataKey
+from contactsync.errors import DatabaseRefused, KeyDestroyed, KeyUnknown, TenantNotFound
 from contactsync.postgres import Database
 from contactsync.workers.embedded.provision import DatabaseUrls
 
@@ -146,6 +147,21 @@ async def test_destroyed_is_for_ever(database: Database, database_urls: Database
     assert {None} == {key.wrapped for key in after if key is not None}
 
 
+async def test_no_key_is_added_during_a_destruction(database: Database, tenant_id: UUID) -> None:
+    """A key that is added while the tenant's destruction is under way waits for it, and then is not kept."""
+    store = PostgresKeyStore(database)
+    late = StoredDataKey(new_kid(), tenant_id, KeyPurpose.ROW, 2, 1, b"wrapped")
+    async with database.transaction() as destroying:
+        await destroying.execute(
+            "UPDATE keys.tenant_key SET wrapped = NULL, destroyed_at = $2 WHERE tenant_id = $1", tenant_id, NOW
+        )
+        adding = asyncio.ensure_future(store.add_data_key(late))
+        await _waiting_for_a_lock(database)
+    with pytest.raises(KeyDestroyed):
+        await adding
+    assert await store.data_key(late.kid) is None
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -186,3 +202,13 @@ async def test_no_role_owns_the_tables(database_urls: DatabaseUrls) -> None:
 async def _execute(database: Database, statement: str, *values: object) -> None:
     async with database.transaction() as connection:
         await connection.execute(statement, *values)
+
+
+async def _waiting_for_a_lock(database: Database) -> None:
+    """Returns when some statement in this database waits for another's lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with asyncio.timeout(10):
+        while True:
+            async with database.transaction() as connection:
+                if await connection.fetchval(query):
+                    return

@@ -13,6 +13,7 @@ from contactsync.errors import OpenRefused
 
 RAW: Final = b"contactsync " * 200
 BOMB_BYTES: Final = 50_000_000
+CHECKED: Final = zstd.compress(RAW, options={int(zstd.CompressionParameter.checksum_flag): 1})
 SKIPPABLE: Final = bytes.fromhex("502a4d18") + (4).to_bytes(4, "little") + b"skip"
 
 
@@ -40,13 +41,33 @@ def test_a_lie_about_the_size_is_refused(size: int) -> None:
         compression.compress(RAW) + SKIPPABLE,
         SKIPPABLE + compression.compress(RAW),
         SKIPPABLE,
+        CHECKED[:-4],
+        CHECKED[:-1],
+        CHECKED[:-1] + bytes([CHECKED[-1] ^ 1]),
     ],
-    ids=["empty", "garbage", "cut", "trailing byte", "second frame", "trailing skip", "leading skip", "only skip"],
+    ids=[
+        "empty",
+        "garbage",
+        "cut",
+        "trailing byte",
+        "second frame",
+        "trailing skip",
+        "leading skip",
+        "only skip",
+        "no check",
+        "half a check",
+        "wrong check",
+    ],
 )
 def test_anything_but_one_whole_frame_is_refused(frame: bytes) -> None:
     """Exactly one frame and nothing before or after it."""
     with pytest.raises(OpenRefused):
         compression.decompress(frame, len(RAW))
+
+
+def test_a_checked_frame_opens() -> None:
+    """A frame may carry a check, so that it is the missing or wrong one that is refused."""
+    assert compression.decompress(CHECKED, len(RAW)) == RAW
 
 
 @pytest.mark.parametrize("stated", [True, False], ids=["size stated", "size not stated"])

@@ -176,7 +176,7 @@ _LIES: Final[dict[str, Callable[[], bytes]]] = {
     "body length short": lambda: _inner(cs1.STORED, 4, 4, b"12345"),
     "body length long": lambda: _inner(cs1.STORED, 6, 6, b"12345"),
     "body length enormous": lambda: _inner(cs1.STORED, 0xFFFFFFFF, 0xFFFFFFFF, b"12345"),
-    "raw length over the limit": lambda: _inner(cs1.ZSTD, cs1.MAX_RAW_BYTES + 1, len(_FRAME), _FRAME),
+    "raw length over the limit": lambda: _inner(cs1.ZSTD, cs1.MAX_RAW_BYTES + 1, len(_enormous()), _enormous()),
     "no padding": lambda: _inner(cs1.STORED, 40, 40, bytes(40))[:49],
     "a byte of padding too many": lambda: _inner(cs1.STORED, 5, 5, b"12345") + b"\x00",
     "the next padded length": lambda: _inner(cs1.STORED, 5, 5, b"12345").ljust(16, b"\x00"),
@@ -186,7 +186,7 @@ _LIES: Final[dict[str, Callable[[], bytes]]] = {
     "zstd, raw length short": lambda: _inner(cs1.ZSTD, len(RAW) - 1, len(_FRAME), _FRAME),
     "zstd, raw length long": lambda: _inner(cs1.ZSTD, len(RAW) + 1, len(_FRAME), _FRAME),
     "zstd below 1 KiB": lambda: _inner(cs1.ZSTD, 1_023, len(_small()), _small()),
-    "zstd that does not help": lambda: _inner(cs1.ZSTD, 1_024, 1_100, _helpless()),
+    "zstd that does not help": lambda: _inner(cs1.ZSTD, 1_024, len(_helpless()), _helpless()),
     "zstd, cut": lambda: _inner(cs1.ZSTD, len(RAW), len(_FRAME) - 1, _FRAME[:-1]),
     "zstd, two frames": lambda: _inner(cs1.ZSTD, len(RAW), len(_FRAME) * 2, _FRAME * 2),
     "zstd, bytes behind": lambda: _inner(cs1.ZSTD, len(RAW), len(_FRAME) + 1, _FRAME + b"\x00"),
@@ -199,10 +199,14 @@ def _small() -> bytes:
 
 
 def _helpless() -> bytes:
-    """A right frame of 1,024 bytes, stretched to 1,100 by a skippable frame: larger than what it holds."""
-    frame = compression.compress(bytes(1_024))
-    rest = 1_100 - len(frame) - 8
-    return frame + bytes.fromhex("502a4d18") + rest.to_bytes(4, "little") + bytes(rest)
+    """A right frame four times as long as the 1,024 bytes it holds: one raw block a byte (RFC 8878 §3.1.1)."""
+    blocks = [(1 << 3 | (index == 1_023)).to_bytes(3, "little") + b"x" for index in range(1_024)]
+    return bytes.fromhex("28b52ffd0000") + b"".join(blocks)
+
+
+def _enormous() -> bytes:
+    """A right frame of one byte more than may be opened."""
+    return compression.compress(bytes(cs1.MAX_RAW_BYTES + 1))
 
 
 @pytest.mark.parametrize("inside", _LIES.values(), ids=_LIES.keys())
@@ -215,6 +219,11 @@ def test_an_honest_inside_opens() -> None:
     """The helper that makes lying insides makes honest ones too, so the lies are what is refused."""
     assert cs1.open_(KEY, BINDING, _sealed_inner(_inner(cs1.STORED, 5, 5, b"12345"))) == b"12345"
     assert cs1.open_(KEY, BINDING, _sealed_inner(_inner(cs1.ZSTD, len(RAW), len(_FRAME), _FRAME))) == RAW
+
+
+def test_the_frame_that_does_not_help_is_a_right_one() -> None:
+    """It is refused for its length alone."""
+    assert compression.decompress(_helpless(), 1_024) == b"x" * 1_024
 
 
 def test_an_envelope_inside_an_envelope_stays_one() -> None:
