@@ -13,5 +13,5 @@ def test_a_process_forbids_its_core_dumps() -> None:
         forbid_core_dumps()
         print(resource.getrlimit(resource.RLIMIT_CORE))
     """)
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
     assert ended.stdout.strip() == "(0, 0)"
