@@ -93,3 +93,15 @@ def test_every_command_is_documented() -> None:
     """`docs/commands.md` has a row for each command, and for no other."""
     documented = {row[0].strip("`") for row in _rows("commands.md") if row[0].startswith("`contactsync")}
     assert documented == set(_commands(get_command(app), ("contactsync",)))
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Every relative link of a Markdown page leads to a file or folder of the project."""
+    links = [
+        (page, target)
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if "://" not in target
+    ]
+    broken = [f"{page.relative_to(ROOT)}: {target}" for page, target in links if not (page.parent / target).exists()]
+    assert broken == []

@@ -13,7 +13,6 @@ import pytest
 from .tree import PACKAGE, ROOT
 
 BUILD = "import sys, uv_build; uv_build.build_wheel(sys.argv[1]); uv_build.build_sdist(sys.argv[1])"
-OURS = {path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("*") if path.is_file()}
 
 BESIDE = {"PKG-INFO", "pyproject.toml", "pyproject.toml.orig", "README.md", "LICENSE"}
 """What stands beside the package; uv_build keeps our pyproject.toml as `.orig` and writes a plain one."""
@@ -31,6 +30,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _ours() -> set[str]:
+    files = (path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(PACKAGE.parent).as_posix() for path in files}
+
+
 def _wheel(built: Path) -> zipfile.ZipFile:
     [wheel] = built.glob("*.whl")
     return zipfile.ZipFile(wheel)
@@ -41,8 +45,7 @@ def test_the_wheel_holds_exactly_the_package(built: Path) -> None:
     with _wheel(built) as wheel:
         names = set(wheel.namelist())
     metadata = {name for name in names if name.partition("/")[0].endswith(".dist-info")}
-    expected = {name for name in OURS if "__pycache__" not in name}
-    assert {name for name in names - metadata if not name.endswith("/")} == expected
+    assert {name for name in names - metadata if not name.endswith("/")} == _ours()
     assert any(name.endswith("licenses/LICENSE") for name in metadata)
 
 
@@ -62,8 +65,7 @@ def test_the_source_distribution_holds_what_builds_the_wheel(built: Path) -> Non
     with tarfile.open(archive) as opened:
         names = {member.name.partition("/")[2] for member in opened.getmembers() if member.isfile()}
         links = [member.name for member in opened.getmembers() if member.issym()]
-    expected = {f"src/{name}" for name in OURS if "__pycache__" not in name}
-    assert names == expected | BESIDE
+    assert names == {f"src/{name}" for name in _ours()} | BESIDE
     assert links == []
 
 
