@@ -61,7 +61,7 @@ def as_failure_error(exception: BaseException) -> FailureError:
 
 def _application_error(error: ApplicationError) -> FailureError:
     """One of ours is kept; the SDK's wrapping of one of ours is undone, so that its verdict is what counts."""
-    if error.type in CLOSED_LIST:
+    if error.type in CLOSED_LIST and error.type != INTERNAL_ERROR:
         return error
     if error.type is None and isinstance(error.__cause__, ContactSyncError):
         return as_failure_error(error.__cause__)

@@ -35,8 +35,8 @@ async def serving(app: ASGIApp, host: str, port: int, tls: Tls | None = None) ->
     Raises:
         SettingsError: the address cannot be listened on, or the certificate cannot be used.
     """
-    listener = _listener(host, port)
     server = _Server(_config(app, tls))
+    listener = _listener(host, port)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await _started(server, running)

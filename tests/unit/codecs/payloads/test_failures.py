@@ -94,9 +94,10 @@ def test_an_error_outside_the_closed_list_has_its_nearest_parents_type() -> None
         (TimeoutError(PLANTED), "unexpected: TimeoutError"),
         (type(PLANTED, (Exception,), {})(PLANTED), "unexpected: an unknown error"),
         (ApplicationError(PLANTED, PLANTED, type=PLANTED), "unexpected: temporalio.exceptions.ApplicationError"),
+        (ApplicationError(PLANTED, type="InternalError"), "unexpected: temporalio.exceptions.ApplicationError"),
         (ApplicationError(PLANTED), "unexpected: temporalio.exceptions.ApplicationError"),
     ],
-    ids=["value", "unicode", "builtin", "unknown", "foreign type", "no type"],
+    ids=["value", "unicode", "builtin", "unknown", "foreign type", "internal", "no type"],
 )
 def test_p24_a_foreign_error_loses_its_text(error: BaseException, said: str) -> None:
     """Type `InternalError`, the class's name under seal if it is a known library's, and nothing else of it."""
