@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from contactsync.errors import ContactSyncError
-from contactsync.workers.cli import connections, contacts, doctor, keys, processes, status, syncing, tenants
+from contactsync.workers.cli import connections, contacts, demo, doctor, keys, processes, status, syncing, tenants
 from contactsync.workers.cli.ending import end_process
 from contactsync.workers.cli.output import READER_GONE, note, print_error
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for group in (processes, doctor, tenants, connections, syncing, status, contacts, keys):
+for group in (demo, processes, doctor, tenants, connections, syncing, status, contacts, keys):
     group.register(app)
 
 

@@ -9,33 +9,9 @@ from itertools import cycle, islice
 
 from contactsync.activities.contacts.contact import Contact, EmailAddress, Name
 from contactsync.activities.contacts.made_up import made_up_contacts
-from contactsync.activities.contacts.vcard_writer import Style, to_vcard
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Create or replace a card."""
-
-    href: str
-    vcard: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete a card."""
-
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Give a card another file name; for CardDAV that is one card gone and another come."""
-
-    href: str
-    to: str
-
-
-Edit = Put | Delete | Move
+from contactsync.activities.contacts.vcard_styles import Style
+from contactsync.activities.contacts.vcard_writer import to_vcard
+from contactsync.workers.embedded.carddav import Delete, Edit, Move, Put
 
 
 @dataclass(frozen=True, slots=True)

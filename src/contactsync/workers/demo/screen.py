@@ -26,6 +26,10 @@ class Screen(Protocol):
         """How far a tenant's sync is."""
         ...
 
+    def end(self) -> None:
+        """The story has been told."""
+        ...
+
 
 class QuietScreen:
     """Tells the steps, one line each, to a file or a pipe; or nothing at all."""
@@ -42,6 +46,9 @@ class QuietScreen:
 
     def progress(self, tenant: str, progress: SyncProgress) -> None:
         """See `Screen`: counts that change many times a second are for terminals."""
+
+    def end(self) -> None:
+        """See `Screen`."""
 
 
 class LiveScreen:
@@ -77,6 +84,12 @@ class LiveScreen:
         self._bars.update(self._tasks[tenant], completed=seen, page=progress.page, state=progress.state)
         self._draw()
 
+    def end(self) -> None:
+        """See `Screen`."""
+        self.step("")
+        self._live.update(Group(*self._done))
+        self._live.stop()
+
     def _draw(self) -> None:
         under_way = Spinner("dots", Text(self._now), style="cyan")
         self._live.update(Group(*self._done, under_way, self._bars))
@@ -89,6 +102,4 @@ def screen(*, silent: bool, contacts: int) -> Generator[Screen]:
         yield QuietScreen(silent=silent)
         return
     with Live(console=Console(stderr=True), refresh_per_second=12) as live:
-        shown = LiveScreen(live, contacts)
-        yield shown
-        shown.step("")
+        yield LiveScreen(live, contacts)

@@ -15,13 +15,13 @@ from contactsync.activities.contacts.made_up import personal_strings
 from contactsync.activities.messages import ConnectionRef, PassResult
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
 from contactsync.workers.bootstrap import Parts
-from contactsync.workers.demo.book import Book, Edit, Expected
+from contactsync.workers.demo.book import Book, Expected
 from contactsync.workers.demo.comparison import compare, held_contacts
 from contactsync.workers.demo.history import show_page
 from contactsync.workers.demo.planted import PlantedStrings
 from contactsync.workers.demo.report import ComparisonReport, DemoReport, LeakReport, PassReport, as_expected
 from contactsync.workers.demo.screen import Screen
-from contactsync.workers.embedded.carddav import CardDavServer
+from contactsync.workers.embedded.carddav import CardDavServer, Edit
 from contactsync.workers.embedded.processes import Child
 from contactsync.workers.embedded.stack import Stack
 from contactsync.workers.syncs import Sync, Syncs
@@ -32,7 +32,8 @@ _PAGE_ROWS: Final = 50
 
 _KILL_AT_PAGE: Final = 3
 _POLL_SECONDS: Final = 0.05
-_TENANTS: Final = (("Nordwind", "DE", "nordwind"), ("Bluebird", "US", "bluebird"))
+TENANTS: Final = (("Nordwind", "DE", "nordwind"), ("Bluebird", "US", "bluebird"))
+"""Label, region, and user of the CardDAV server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Story:
 
     async def tell(self) -> DemoReport:
         """All of it."""
-        self.screen.step(f"writing {len(_TENANTS)} times {CONTACTS} made-up contacts into the CardDAV server")
+        self.screen.step(f"writing {len(TENANTS)} times {CONTACTS} made-up contacts into the CardDAV server")
         await self._add_tenants()
         await self._first_pass()
         await self._second_pass()
@@ -92,8 +93,12 @@ class Story:
             seconds=time.monotonic() - self._started,
         )
 
+    async def stop_worker(self) -> None:
+        """Stop the worker that runs now."""
+        await self.worker.stop()
+
     async def _add_tenants(self) -> None:
-        for seed, (label, region, user) in enumerate(_TENANTS, start=1):
+        for seed, (label, region, user) in enumerate(TENANTS, start=1):
             book = Book(seed, CONTACTS)
             await self._apply(user, book.fill())
             tenant = await self.parts.directory.add_tenant(label, TenantPolicy(default_region=region))
