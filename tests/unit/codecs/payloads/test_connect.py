@@ -44,7 +44,7 @@ def test_p27_clients_are_made_in_one_place_only() -> None:
     assert {path for path, lines in found.items() if lines} <= {THE_PLACE, HEALTH_ONLY}
     assert len(found[THE_PLACE]) == 1
     assert "plugins=[SealingPlugin(ring)]" in THE_PLACE.read_text()
-    assert "workflow_service" not in HEALTH_ONLY.read_text()
+    assert "Payload" not in HEALTH_ONLY.read_text()
 
 
 @pytest.mark.parametrize(
