@@ -23,8 +23,8 @@ from contactsync.postgres import Transaction, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
 
-Found = tuple[str, bytes, UUID]
-"""Kind, blind index, contact id: where a contact is found."""
+Place = tuple[str, int, bytes, UUID]
+"""Where a contact is found: kind, index epoch, blind index, contact id."""
 
 
 def digest_page(sealer: TenantSealer, connection_id: UUID, page: Mapping[str, Folded]) -> dict[str, Digests]:
@@ -78,8 +78,7 @@ class PageWriter:
         """
         await self._write_rows(plan.of(Deed.ADD, Deed.UPDATE, Deed.DELETE, Deed.BURY))
         await self._touch_rows(plan.of(Deed.TOUCH, Deed.REFRESH))
-        await self._drop_lookups(plan.of(Deed.UPDATE, Deed.DELETE))
-        await self._add_lookups(plan.of(Deed.ADD, Deed.UPDATE))
+        await self._write_lookups(plan)
         await self._clear_quarantine(plan)
         await self._set_quarantine(plan)
 
@@ -127,24 +126,28 @@ class PageWriter:
         rows = [_after_touch(decision, held, now, self.head.generation) for decision, held in touched]
         await self.connection.execute(_SQL["touch"], *self._ref, *map(list, zip(*rows, strict=True)))
 
-    async def _drop_lookups(self, decisions: Sequence[Decision]) -> None:
-        if decisions:
-            contact_ids = [decision.contact_id for decision in decisions]
-            await self.connection.execute(_SQL["drop_lookups"], self.head.tenant_id, contact_ids)
+    async def _write_lookups(self, plan: Plan) -> None:
+        """Only what differs is written: most contacts that change keep their addresses."""
+        wanted = {place for decision in plan.of(Deed.ADD, Deed.UPDATE) for place in self._places(decision)}
+        held = await self._held_lookups([decision.contact_id for decision in plan.of(Deed.UPDATE, Deed.DELETE)])
+        for query, places in (("drop_lookups", held - wanted), ("add_lookups", wanted - held)):
+            if places:
+                columns = map(list, zip(*places, strict=True))
+                await self.connection.execute(_SQL[query], self.head.tenant_id, *columns)
 
-    async def _add_lookups(self, decisions: Sequence[Decision]) -> None:
-        found = [place for decision in decisions for place in self._places(decision)]
-        if found:
-            columns = map(list, zip(*found, strict=True))
-            await self.connection.execute(_SQL["add_lookups"], self.head.tenant_id, self.sealer.index_epoch, *columns)
+    async def _held_lookups(self, contact_ids: Sequence[UUID]) -> set[Place]:
+        if not contact_ids:
+            return set()
+        rows = await self.connection.fetch(_SQL["held_lookups"], self.head.tenant_id, contact_ids)
+        return {(row["kind"], row["epoch"], row["blind_index"], row["contact_id"]) for row in rows}
 
-    def _places(self, decision: Decision) -> set[Found]:
+    def _places(self, decision: Decision) -> list[Place]:
         state = decision.folded.state
         if not isinstance(state, Upsert):
-            return set()
-        emails = {(EMAIL, self.sealer.index(EMAIL, form), decision.contact_id) for form in state.emails}
-        phones = {(PHONE, self.sealer.index(PHONE, form), decision.contact_id) for form in state.phones}
-        return emails | phones
+            return []
+        forms = [*((EMAIL, form) for form in state.emails), *((PHONE, form) for form in state.phones)]
+        epoch = self.sealer.index_epoch
+        return [(kind, epoch, self.sealer.index(kind, form), decision.contact_id) for kind, form in forms]
 
     async def _clear_quarantine(self, plan: Plan) -> None:
         well = [each.digests.source_index for each in plan.decisions if each.folded.quarantine is None]

@@ -42,17 +42,29 @@ SET etag_mac = page.etag_mac, source_version = page.source_version, observed = p
 FROM unnest($3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[])
     AS page (source_index, etag_mac, source_version, observed, generation)
 WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.source_index = page.source_index
+    AND held.source_index = ANY ($3::bytea[])  -- else a plan may read the whole connection for each page
 
--- name: drop_lookups
--- Contacts that changed or are gone are not found by what they were.
-DELETE FROM contactsync.contact_lookup
+-- name: held_lookups
+-- Where contacts that changed, or are gone, were found until now.
+SELECT kind, epoch, blind_index, contact_id
+FROM contactsync.contact_lookup
 WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[])
 
+-- name: drop_lookups
+-- They are found there no more.
+DELETE FROM contactsync.contact_lookup
+WHERE tenant_id = $1
+    AND (kind, epoch, blind_index, contact_id) IN (
+        SELECT kind, epoch, blind_index, contact_id
+        FROM unnest($2::text[], $3::int[], $4::bytea[], $5::uuid[]) AS page (kind, epoch, blind_index, contact_id)
+    )
+    AND contact_id = ANY ($5::uuid[])  -- else a plan may read the whole tenant
+
 -- name: add_lookups
--- Where the page's contacts are found now.
-INSERT INTO contactsync.contact_lookup (tenant_id, epoch, kind, blind_index, contact_id)
-SELECT $1, $2, kind, blind_index, contact_id
-FROM unnest($3::text[], $4::bytea[], $5::uuid[]) AS page (kind, blind_index, contact_id)
+-- They are found here now.
+INSERT INTO contactsync.contact_lookup (tenant_id, kind, epoch, blind_index, contact_id)
+SELECT $1, kind, epoch, blind_index, contact_id
+FROM unnest($2::text[], $3::int[], $4::bytea[], $5::uuid[]) AS page (kind, epoch, blind_index, contact_id)
 
 -- name: clear_quarantine
 -- What arrived well, or is gone, is set aside no longer.

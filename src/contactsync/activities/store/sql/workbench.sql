@@ -6,6 +6,7 @@ SELECT held.source_index
 FROM unnest($3::bytea[], $4::bytea[]) AS listed (source_index, etag_mac)
 JOIN contactsync.contact held USING (source_index, etag_mac)
 WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.deleted_at IS NULL
+    AND held.source_index = ANY ($3::bytea[])  -- else a plan may read the whole connection for each part of a listing
 
 -- name: stash
 -- Keeps a listing, in parts.
