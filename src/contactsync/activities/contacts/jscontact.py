@@ -200,7 +200,7 @@ def _address(shape: shapes.AddressShape) -> Address:
 
 
 def _street(shape: shapes.AddressShape) -> str:
-    """What is no place, in the order given: by its own separators, else number and name by a space, others by a comma."""
+    """What is no place: by its own separators, else number and name by a space, the rest by a comma."""
     text, previous, separator = "", "", ""
     for part in shape.components or ():
         if part.kind == "separator":

@@ -27,8 +27,9 @@ _UNSAFE_PARAMETER: Final = re.compile(r"[^!\w.+@-]")
 def to_vcard(contact: Contact, style: Style) -> str:
     """The contact as one vCard with CRLF line ends, folded at 75 octets where the style folds.
 
-    What a style cannot say is left out: labels, partial dates and preferences other than the first in vCard 2.1,
-    preferences other than the first in 3.0, and separators of names in all of them.
+    What a style cannot say is left out: contexts other than private and work and separators of names in all styles;
+    before 4.0 preferences other than the first, dates without a day, the full text of addresses, and second surnames
+    and generations as such (they join the surnames and suffixes); in 2.1 also labels, country codes and partial dates.
     """
     return _Writer(contact, RULES[style]).card()
 

@@ -191,9 +191,11 @@ class _Cleaning:
         if number is None:
             return self._count(Finding.PHONE_DROPPED)
         self._count(Finding.PHONE_AS_TEXT, not number.e164)
+        extension = number.extension or clean_extension(phone.extension)
+        as_text = f"{number.number} ext. {extension}" if extension else number.number
         return Phone(
-            number=number.number,
-            extension=number.extension or clean_extension(phone.extension),
+            number=number.number if number.e164 else as_text,
+            extension=extension if number.e164 else "",
             e164=number.e164,
             features=_known(phone.features, FEATURES),
             contexts=_known(phone.contexts, CONTEXTS),
