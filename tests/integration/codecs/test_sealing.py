@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.api.workflowservice.v1 import ListWorkersRequest, SignalWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -29,6 +29,7 @@ from tests.integration.codecs.everything import (
     fail_as_ours,
     planted,
 )
+from tests.integration.codecs.headers import HEADER, HeaderInterceptor
 from tests.integration.codecs.histories import stored_events, unsealed
 from tests.rings import ring_of
 
@@ -218,6 +219,30 @@ async def test_update_with_start_is_sealed(client: Client) -> None:
         assert told == Said(text=planted(31))
         handle = await start.workflow_handle()
         assert unsealed(await stored_events(client, handle.id)) == []
+        await handle.terminate()
+
+
+async def test_headers_are_sealed_too(client: Client) -> None:
+    """What an interceptor sends beside an activity's arguments arrives as sent, and is ciphertext on its way."""
+    headers, queue = HeaderInterceptor(), f"queue-{uuid4()}"
+    async with Worker(client, task_queue=queue, workflows=[Failing], activities=[echo], interceptors=[headers]):
+        handle = await client.start_workflow("Failing", Said(text="x"), id=f"sync/{TENANT}/{uuid4()}", task_queue=queue)
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    events = await stored_events(client, handle.id)
+    scheduled = [event for event in events if event.HasField("activity_task_scheduled_event_attributes")]
+    assert [dict(arrived) for arrived in headers.arrived] == [{"trace": HEADER}]
+    assert "trace" in scheduled[0].activity_task_scheduled_event_attributes.header.fields
+    assert unsealed(events) == []
+
+
+async def test_workers_report_nothing_of_their_host(client: Client) -> None:
+    """The server is told of no worker's host, process or platform: there are no worker heartbeats."""
+    async with working(client) as queue:
+        handle = await start_everything(client, queue)
+        await handle.query(Everything.heard, Said(text="x"))
+        workers = await client.workflow_service.list_workers(ListWorkersRequest(namespace=client.namespace))
+        assert [worker for worker in workers.workers_info if worker.worker_heartbeat.task_queue == queue] == []
         await handle.terminate()
 
 
