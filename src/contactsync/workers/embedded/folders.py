@@ -16,6 +16,7 @@ from contactsync.errors import SettingsError
 from contactsync.workers.embedded.processes import RunAs
 
 DEFAULT_USER = "nobody"
+MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it, by mkdtemp
 LOCK_SECONDS = 15.0
 LOCK_POLL_SECONDS = 0.02
 
@@ -62,9 +63,10 @@ def let_through(new_folder: Path, user: RunAs | None) -> None:
 
 
 @contextlib.contextmanager
-def temporary_folder(user: RunAs | None = None) -> Generator[Path]:
-    """A private folder that is gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="contactsync-")).resolve()
+def temporary_folder(user: RunAs | None = None, *, in_memory: bool = False) -> Generator[Path]:
+    """A private folder that is gone afterwards; on request in memory, where the system has such a place (Linux)."""
+    parent = MEMORY if in_memory and os.access(MEMORY, os.W_OK | os.X_OK) else None
+    path = Path(tempfile.mkdtemp(prefix="contactsync-", dir=parent)).resolve()
     try:
         let_through(path, user)
         yield path

@@ -3,17 +3,17 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import httpx
-
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.server.app import HEALTH_PATH
-from contactsync.errors import ProcessEnded
-from contactsync.workers.embedded.folders import FolderLock, make_folder, service_user, write_private
+from contactsync.errors import ProcessEnded, RootKeyUnavailable
+from contactsync.workers.embedded.answering import answers
+from contactsync.workers.embedded.folders import FolderLock, make_folder, service_user, temporary_folder, write_private
 from contactsync.workers.embedded.ports import LOOPBACK, free_port
 from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.processes import Child, ChildEnded, ChildNotReady, Command
@@ -21,10 +21,10 @@ from contactsync.workers.embedded.provision import DatabaseUrls, provision
 from contactsync.workers.embedded.temporal import TemporalOptions, TemporalServer
 from contactsync.workers.settings import PREFIX
 
+ROOT_KEY = "root.key"
 READY_SECONDS = 60.0
 _LOCK_SECONDS = 2.0
 _STOP_SECONDS = 30.0
-_ASK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class Stack:
 
         Raises:
             SettingsError: the folder is in use, or cannot be used; the message says what to do.
-            DatabaseUnavailable, TemporalUnavailable: a server did not start; the message names its log.
+            RootKeyUnavailable: the folder has data and no root key.
+        DatabaseUnavailable, TemporalUnavailable: a server did not start; the message names its log.
         """
         folder = _made(folder)
         lock = await FolderLock.take(folder, _LOCK_SECONDS)
@@ -54,16 +55,30 @@ class Stack:
             lock.release()
             raise
 
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, folder: Path | None = None) -> "AsyncGenerator[Stack]":
+        """A stack on the folder, or on a temporary one that is gone afterwards, until the block ends.
+
+        Raises:
+            As `start`.
+        """
+        with nullcontext(folder) if folder else temporary_folder(service_user()) as place:
+            stack = await cls.start(place)
+            try:
+                yield stack
+            finally:
+                await stack.stop()
+
     async def stop(self) -> None:
         """Stop the servers."""
-        await self.temporal.stop()
-        await self.postgres.stop()
+        await asyncio.gather(self.temporal.stop(), self.postgres.stop())
         self.lock.release()
 
     @property
     def root_key_file(self) -> Path:
         """The root key."""
-        return self.folder / "root.key"
+        return self.folder / ROOT_KEY
 
     @property
     def codec_url(self) -> str:
@@ -95,7 +110,7 @@ class Stack:
         }
         child = await Child.start(self._command("codec-server", ("codec-server",), environment))
         try:
-            await child.until(lambda: _answers(f"{self.codec_url}{HEALTH_PATH}"), READY_SECONDS)
+            await child.until(lambda: answers(f"{self.codec_url}{HEALTH_PATH}"), READY_SECONDS)
         except (ChildEnded, ChildNotReady):
             await child.stop()
             raise ProcessEnded(f"the codec server did not start; its log is {child.log}") from None
@@ -134,32 +149,45 @@ def _made(folder: Path) -> Path:
 
 
 async def _started(folder: Path, lock: FolderLock) -> Stack:
-    postgres = await PostgresServer.start(folder / "postgres")
+    _provide_root_key(folder)
+    codec_port = free_port()
+    options = TemporalOptions(codec_endpoint=f"http://{LOOPBACK}:{codec_port}")
+    database, temporal = await asyncio.gather(
+        _provisioned(folder / "postgres"), TemporalServer.start(folder / "temporal", options), return_exceptions=True
+    )
+    if isinstance(database, BaseException):
+        if not isinstance(temporal, BaseException):
+            await temporal.stop()
+        raise database
+    postgres, urls = database
+    if isinstance(temporal, BaseException):
+        await postgres.stop()
+        raise temporal
+    return Stack(folder, lock, postgres, temporal, urls, codec_port)
+
+
+async def _provisioned(folder: Path) -> tuple[PostgresServer, DatabaseUrls]:
+    postgres = await PostgresServer.start(folder)
     try:
-        urls = await provision(postgres)
-        codec_port = free_port()
-        options = TemporalOptions(codec_endpoint=f"http://{LOOPBACK}:{codec_port}")
-        temporal = await TemporalServer.start(folder / "temporal", options)
+        return postgres, await provision(postgres)
     except BaseException:
         await postgres.stop()
         raise
-    stack = Stack(folder, lock, postgres, temporal, urls, codec_port)
-    if not stack.root_key_file.exists():
-        FileRootKey.create(stack.root_key_file)
-    return stack
+
+
+def _provide_root_key(folder: Path) -> None:
+    """Make the root key before there are data; where there are, a new one would open none of them."""
+    file = folder / ROOT_KEY
+    if file.exists():
+        return
+    if (folder / "postgres" / "data").exists():
+        raise RootKeyUnavailable(f"{file} is missing; put it back, for no other key opens the data of this folder")
+    FileRootKey.create(file)
 
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Settings of the caller are for another installation."""
     return {name: value for name, value in environment.items() if not name.startswith(PREFIX)}
-
-
-async def _answers(url: str) -> bool:
-    async with httpx.AsyncClient(trust_env=False, timeout=_ASK_SECONDS) as client:
-        try:
-            return (await client.get(url)).is_success
-        except httpx.HTTPError:
-            return False
 
 
 async def first_to_end(children: Mapping[str, Child]) -> str:
