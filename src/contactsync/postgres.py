@@ -201,15 +201,19 @@ class Database:
         Raises:
             DatabaseError: whatever asyncpg or the network raised inside; the transaction is rolled back.
         """
-        with database_errors():
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
-                # for this transaction only, so that it is safe behind a pooler too
-                await connection.execute(
-                    "SELECT set_config('app.tenant_id', $1, true), set_config('app.scope', $2, true)",
-                    str(tenant_id) if tenant_id else "",
-                    "directory" if directory else "",
-                )
-                yield connection
+        try:
+            with database_errors():
+                async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
+                    # for this transaction only, so that it is safe behind a pooler too
+                    await connection.execute(
+                        "SELECT set_config('app.tenant_id', $1, true), set_config('app.scope', $2, true)",
+                        str(tenant_id) if tenant_id else "",
+                        "directory" if directory else "",
+                    )
+                    yield connection
+        except DatabaseReadOnly:
+            await self._pool.expire_connections()  # a session stays read-only when the database no longer is
+            raise
 
 
 @asynccontextmanager
