@@ -23,6 +23,7 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
     check_bind(settings.codec_host, access, tls=tls is not None, behind_proxy=settings.codec_behind_proxy)
     origins = tuple(origin.strip() for origin in settings.codec_origins.split(",") if origin.strip())
     async with opened(settings) as parts:
+        await parts.ring.check()
         app = codec_app(
             parts.ring, DatabaseTrail(parts.database), access, origins=origins, encode=settings.codec_encode
         )

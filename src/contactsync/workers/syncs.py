@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.enums.v1 import PendingActivityState, TaskQueueType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ResetActivityExecutionRequest
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -35,7 +35,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contactsync.activities.messages import PassResult, PauseRequest, Progress, SyncArgs
-from contactsync.errors import ContactSyncError, NoWorker, TemporalError, TemporalRefused, TemporalUnavailable
+from contactsync.errors import (
+    ContactSyncError,
+    NoWorker,
+    SourceThrottled,
+    TemporalError,
+    TemporalRefused,
+    TemporalUnavailable,
+)
 from contactsync.identifiers import sync_workflow_id
 from contactsync.workflows.connection_sync import ConnectionSync
 
@@ -55,6 +62,7 @@ _POLLED_WITHIN: Final = timedelta(seconds=90)
 _FAILS_FOR_GOOD: Final = 3
 """From this attempt on an activity counts as one that keeps failing."""
 
+_PATIENCE: Final = SourceThrottled.__name__
 _LIVE_PRIORITY: Final = 2
 _UNREACHABLE: Final = frozenset(
     {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.ABORTED}
@@ -160,6 +168,28 @@ class Syncs:
                 return await self._trouble(sync, pending)
         return None
 
+    async def try_now(self, sync: Sync) -> None:
+        """Have what waits for its next attempt tried at once; a source that asked for patience is left alone.
+
+        Servers that cannot do this, or do not let us, go on at their own pace.
+        """
+        try:
+            raw = (await self._handle(sync).describe(rpc_timeout=_CALL)).raw_description
+            for pending in raw.pending_activities:
+                if _waits_for_retry(pending):
+                    await self.client.workflow_service.reset_activity_execution(
+                        ResetActivityExecutionRequest(
+                            namespace=self.client.namespace,
+                            workflow_id=sync.workflow_id,
+                            activity_id=pending.activity_id,
+                            identity=self.client.identity,
+                        ),
+                        timeout=_CALL,
+                    )
+        except RPCError as error:
+            if error.status in _UNREACHABLE:
+                raise refusal_of(error) from None
+
     async def worker_polls(self) -> bool:
         """Whether a worker has lately asked for work of both sorts."""
         for kind in (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY):
@@ -215,6 +245,12 @@ class Syncs:
         except ContactSyncError:
             return sentence_of(failure.application_failure_info.type)
         return error.message if isinstance(error, ApplicationError) else sentence_of("")
+
+
+def _waits_for_retry(pending: PendingActivityInfo) -> bool:
+    """One that runs is left alone: a reset makes the server forget its attempt, which then times out."""
+    scheduled = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    return scheduled and pending.attempt > 1 and pending.last_failure.application_failure_info.type != _PATIENCE
 
 
 def error_class(code: str) -> type[ContactSyncError]:

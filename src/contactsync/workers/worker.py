@@ -18,8 +18,10 @@ async def run_worker(settings: Settings) -> None:
     Raises:
         SettingsError, DatabaseError, KeysError, TemporalError: it could not start.
     """
-    async with opened(settings) as parts, make_worker(parts, await temporal_client(settings, parts.ring)):
-        await stop_requested()
+    async with opened(settings) as parts:
+        await parts.ring.check()
+        async with make_worker(parts, await temporal_client(settings, parts.ring)):
+            await stop_requested()
 
 
 def make_worker(parts: Parts, client: Client) -> Worker:

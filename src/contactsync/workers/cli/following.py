@@ -19,7 +19,7 @@ Watcher = Callable[[Progress], None]
 
 
 async def request_pass(syncs: Syncs, sync: Sync, seconds: float) -> WorkflowUpdateHandle[PassResult]:
-    """Ask for a pass; returns once a worker has taken the request.
+    """Ask for a pass; returns once a worker has taken the request. What waits for its next attempt is tried at once.
 
     Raises:
         NoWorker: none is there, or none took it in time.
@@ -30,7 +30,9 @@ async def request_pass(syncs: Syncs, sync: Sync, seconds: float) -> WorkflowUpda
         raise NoWorker
     try:
         async with asyncio.timeout(seconds):
-            return await syncs.sync_now(sync)
+            handle = await syncs.sync_now(sync)
+            await syncs.try_now(sync)
+            return handle
     except TimeoutError:
         raise NoWorker(f"no worker took the request within {seconds:g} s; it waits for one") from None
 
