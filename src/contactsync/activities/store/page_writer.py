@@ -128,9 +128,10 @@ class PageWriter:
 
     async def _write_lookups(self, plan: Plan) -> None:
         """Only what differs is written: most contacts that change keep their addresses."""
-        wanted = {place for decision in plan.of(Deed.ADD, Deed.UPDATE) for place in self._places(decision)}
+        wanted = {place for decision in plan.of(Deed.UPDATE) for place in self._places(decision)}
         held = await self._held_lookups([decision.contact_id for decision in plan.of(Deed.UPDATE, Deed.DELETE)])
-        for query, places in (("drop_lookups", held - wanted), ("add_lookups", wanted - held)):
+        first = [place for decision in plan.of(Deed.ADD) for place in self._places(decision)]
+        for query, places in (("drop_lookups", held - wanted), ("add_lookups", [*first, *(wanted - held)])):
             if places:
                 columns = map(list, zip(*places, strict=True))
                 await self.connection.execute(_SQL[query], self.head.tenant_id, *columns)
@@ -145,7 +146,7 @@ class PageWriter:
         state = decision.folded.state
         if not isinstance(state, Upsert):
             return []
-        forms = [*((EMAIL, form) for form in state.emails), *((PHONE, form) for form in state.phones)]
+        forms = [*((EMAIL, form) for form in set(state.emails)), *((PHONE, form) for form in set(state.phones))]
         epoch = self.sealer.index_epoch
         return [(kind, epoch, self.sealer.index(kind, form), decision.contact_id) for kind, form in forms]
 

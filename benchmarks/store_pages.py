@@ -1,0 +1,156 @@
+"""How long the commit of a page takes, and how much of it is sealing. Starts a PostgreSQL of its own.
+
+`python benchmarks/store_pages.py [ROWS …]`; the default is pages of 500 and of 1,000.
+"""
+
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from contactsync.activities.messages import OpenPass, PageHead
+from contactsync.activities.store.changes import CleanChange, Seen, Upsert
+from contactsync.activities.store.contacts import Contacts
+from contactsync.activities.store.directory import Directory, NewConnection
+from contactsync.activities.store.passes import Passes
+from contactsync.codecs.keys.file_root import FileRootKey
+from contactsync.codecs.keys.memory_store import MemoryKeyStore
+from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.rows import TenantSealer
+from contactsync.postgres import Database
+from contactsync.workers.embedded.folders import service_user, temporary_folder
+from contactsync.workers.embedded.postgres import PostgresServer
+from contactsync.workers.embedded.provision import provision
+
+PAGES = 20
+
+
+def person(number: int, revision: int = 0) -> Upsert:
+    """A contact of the usual size, with two e-mails and a phone."""
+    content = {
+        "uid": f"uid-{number}",
+        "name": {"full": f"Person Number {number}, revision {revision}"},
+        "emails": [{"address": f"p{number}@example.com"}, {"address": f"p{number}@work.example"}],
+        "phones": [{"number": f"+49301{number:06}"}],
+        "organizations": [{"name": "Sample GmbH", "units": ["Purchasing"]}],
+    }
+    return Upsert(
+        source_id=f"/addressbooks/sample/{number}.vcf",
+        content=json.dumps(content).encode(),
+        etag=f'"{revision}"',
+        emails=(f"p{number}@example.com", f"p{number}@work.example"),
+        phones=(f"+49301{number:06}",),
+    )
+
+
+SCENES: tuple[tuple[str, Callable[[int], CleanChange]], ...] = (
+    ("all new", person),
+    ("listed again, equal", person),
+    ("all changed", lambda number: person(number, 1)),
+    ("seen by etag", lambda number: Seen(person(number).source_id)),
+)
+
+
+@dataclass
+class Clock:
+    """Wall and CPU milliseconds of commits, and the CPU milliseconds of them spent in the sealer."""
+
+    walls: list[float] = field(default_factory=list[float])
+    cpus: list[float] = field(default_factory=list[float])
+    sealing: float = 0.0
+
+
+class Timed(TenantSealer):
+    """A sealer that counts its own time."""
+
+    clock = Clock()
+
+    def seal(self, table: str, row_id: str, plaintext: bytes) -> bytes:
+        """As `TenantSealer`."""
+        start = time.thread_time()
+        sealed = super().seal(table, row_id, plaintext)
+        Timed.clock.sealing += 1_000 * (time.thread_time() - start)
+        return sealed
+
+    def index(self, field: str, normal_form: str) -> bytes:
+        """As `TenantSealer`."""
+        start = time.thread_time()
+        digest = super().index(field, normal_form)
+        Timed.clock.sealing += 1_000 * (time.thread_time() - start)
+        return digest
+
+
+class TimedRing(KeyRing):
+    """A ring whose sealers count their time."""
+
+    async def tenant_sealer(self, tenant_id: UUID) -> TenantSealer:
+        """As `KeyRing`."""
+        sealer = await super().tenant_sealer(tenant_id)
+        sealer.__class__ = Timed
+        return sealer
+
+
+async def commit(contacts: Contacts, head: PageHead, changes: Sequence[CleanChange]) -> None:
+    """One page, on the clock."""
+    wall, cpu = time.perf_counter(), time.thread_time()
+    await contacts.commit(head, changes)
+    Timed.clock.cpus.append(1_000 * (time.thread_time() - cpu))
+    Timed.clock.walls.append(1_000 * (time.perf_counter() - wall))
+
+
+async def measure(database: Database, ring: KeyRing, rows: int) -> None:
+    """Every scene on one connection, with pages of so many rows."""
+    directory, passes, contacts = Directory(database, ring), Passes(database), Contacts(database, ring)
+    tenant = await directory.add_tenant("benchmark")
+    connection = await directory.add_connection(tenant.tenant_id, NewConnection(kind="memory", settings={}))
+    for generation, (name, change) in enumerate(SCENES, 1):
+        ticket = await passes.open(
+            OpenPass(tenant_id=tenant.tenant_id, connection_id=connection.connection_id, pass_id=uuid4())
+        )
+        Timed.clock = Clock()
+        for page in range(1, PAGES + 1):
+            changes = [change(number) for number in range((page - 1) * rows, page * rows)]
+            head = PageHead(
+                tenant_id=tenant.tenant_id,
+                connection_id=connection.connection_id,
+                epoch=ticket.epoch,
+                page=page,
+                cursor=b"cursor",
+                done=page == PAGES,
+                full=True,
+                generation=generation,
+                changes=rows,
+                downloaded=rows,
+            )
+            await commit(contacts, head, changes)
+        report(rows, name)
+
+
+def report(rows: int, name: str) -> None:
+    """One line."""
+    clock = Timed.clock
+    wall = f"median {statistics.median(clock.walls):6.1f} ms, least {min(clock.walls):6.1f} ms"
+    cpu = f"{statistics.mean(clock.cpus):5.1f} ms, of it sealing {clock.sealing / PAGES:5.1f} ms"
+    print(f"{rows:>6} rows  {name:<20} commit: {wall}; worker's CPU {cpu}")
+
+
+async def main(sizes: Sequence[int]) -> None:
+    """Measure pages of these sizes."""
+    with temporary_folder(service_user()) as folder:
+        server = await PostgresServer.start(folder / "postgres")
+        urls = await provision(server)
+        ring = TimedRing(MemoryKeyStore(), FileRootKey.create(Path(folder) / "root.key"))
+        database = await Database.connect(urls.app)
+        for rows in sizes:
+            await measure(database, ring, rows)
+        await database.close()
+        await server.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main([int(size) for size in sys.argv[1:]] or [500, 1_000]))
