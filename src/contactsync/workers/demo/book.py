@@ -6,6 +6,7 @@ The model never reads the server back, so a comparison with it also finds what t
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import cycle, islice
+from random import Random
 
 from contactsync.activities.contacts.contact import Contact, EmailAddress, Name
 from contactsync.activities.contacts.made_up import made_up_contacts
@@ -24,6 +25,10 @@ class Expected:
     downloaded: int = 0
 
 
+_STYLES = tuple(style for style in Style if style is not Style.OUTLOOK)
+"""vCard 3.0 and 4.0 in the ways of several programs; CardDAV knows no 2.1 (RFC 6352 §5.1)."""
+
+
 @dataclass(slots=True)
 class Book:
     """One tenant's address book: file name → contact, and the style of the program that wrote the card."""
@@ -33,7 +38,7 @@ class Book:
     cards: dict[str, Contact] = field(default_factory=dict[str, Contact])
     written: list[Contact] = field(default_factory=list[Contact])
     _spare: list[Contact] = field(default_factory=list[Contact])
-    _styles: "Iterator[Style]" = field(default_factory=lambda: cycle(Style))
+    _styles: Iterator[Style] = field(default_factory=lambda: cycle(_STYLES))
     _numbers: int = 0
 
     def fill(self) -> list[Edit]:
@@ -63,10 +68,25 @@ class Book:
         return edits, expected
 
     def change_many(self) -> tuple[list[Edit], Expected]:
-        """Most contacts edited, so that the pass has many pages to be interrupted in."""
-        edited = list(self.cards)[: self.size * 4 // 5]
+        """Three of five contacts edited, so that the pass has many pages to be interrupted in."""
+        edited = list(self.cards)[: self.size * 3 // 5]
         edits: list[Edit] = [self._put(href, _edited(self.cards[href], "three")) for href in edited]
         return edits, Expected(updated=len(edits), downloaded=len(edits))
+
+    def change_some(self, chance: Random, count: int) -> list[Edit]:
+        """`count` random edits: mostly contacts edited, some added, deleted or renamed, each card at most once."""
+        edits: list[Edit] = []
+        for href in chance.sample(sorted(self.cards), count):
+            match chance.randrange(8):
+                case 0:
+                    edits.append(self._delete(href))
+                case 1:
+                    edits.append(self._move(href))
+                case 2 if self._spare:
+                    edits.append(self._put(self._new_href(), self._spare.pop()))
+                case number:
+                    edits.append(self._put(href, _edited(self.cards[href], f"edit{number}{chance.random()}")))
+        return edits
 
     def _put(self, href: str, contact: Contact) -> Put:
         self.cards[href] = contact
