@@ -18,7 +18,7 @@ from contactsync.activities.messages import (
     SetPaused,
 )
 from contactsync.activities.pages import clean_changes, load_clean
-from contactsync.activities.store.contacts import Contacts
+from contactsync.activities.store.contacts import WORKER, Contacts
 from contactsync.activities.store.directory import Directory
 from contactsync.activities.store.passes import Passes
 
@@ -60,4 +60,4 @@ class Storing:
     @activity.defn(name=SET_PAUSED)
     async def set_paused(self, request: SetPaused) -> None:
         """Record in the database that the connection is paused, or no longer is."""
-        await self.directory.set_paused(request.tenant_id, request.connection_id, request.paused)
+        await self.directory.set_paused(request.tenant_id, request.connection_id, request.paused, actor=WORKER)
