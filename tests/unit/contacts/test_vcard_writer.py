@@ -66,6 +66,7 @@ def test_what_is_written_is_read_again(contact: Contact, name: Name, style: Styl
         return
     expected = held(clean, style)
     assume(expected.model_dump(exclude={"uid", "kind"}, exclude_defaults=True))
+    expected = sanitize(expected, EVERYTHING)  # values that differed in what is left out are one now
     text = to_vcard(clean, style)
     assert (
         sanitize(parse_vcard(text, ALL), EVERYTHING)

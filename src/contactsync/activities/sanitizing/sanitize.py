@@ -30,6 +30,7 @@ from contactsync.activities.contacts.limits import (
     MAX_LINE_CHARS,
     MAX_MEMBERS,
     MAX_NOTE_CHARS,
+    MAX_READ_CHARS,
     MAX_VALUES,
 )
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
@@ -135,14 +136,19 @@ class _Cleaning:
         self._count(Finding.TEXT_SHORTENED, len(shorter) != len(text))
         return shorter
 
+    def _cut(self, text: str) -> str:
+        """What is longer than any reader reads is not worked on either."""
+        self._count(Finding.TEXT_SHORTENED, len(text) > MAX_READ_CHARS)
+        return text[:MAX_READ_CHARS]
+
     def _line(self, text: str) -> str:
-        return self._shorten(plain_line(text), MAX_LINE_CHARS) if text else ""
+        return self._shorten(plain_line(self._cut(text)), MAX_LINE_CHARS) if text else ""
 
     def _lines(self, text: str, characters: int) -> str:
-        return self._shorten(plain_lines(text), characters) if text else ""
+        return self._shorten(plain_lines(self._cut(text)), characters) if text else ""
 
     def _identifier(self, text: str) -> str:
-        return self._shorten(clean_line(text), MAX_LINE_CHARS)
+        return self._shorten(clean_line(self._cut(text)), MAX_LINE_CHARS) if text else ""
 
     def _name(self) -> Name | None:
         name = self._contact.name
@@ -176,7 +182,7 @@ class _Cleaning:
         return Title(name=name, kind=title.kind) if name else None
 
     def _email(self, email: EmailAddress) -> EmailAddress | None:
-        address = clean_email(clean_line(email.address))
+        address = clean_email(clean_line(email.address[:MAX_READ_CHARS]))
         if address is None:
             return self._count(Finding.EMAIL_DROPPED)
         return EmailAddress(
@@ -226,14 +232,14 @@ class _Cleaning:
         return clean if any(written) else None
 
     def _online_service(self, service: OnlineService) -> OnlineService | None:
-        text = clean_line(service.uri)
+        text = clean_line(service.uri[:MAX_READ_CHARS])
         uri, user = self._uri(text) if has_scheme(text) else None, self._line(service.user)
         if text and not has_scheme(text):  # some sources put the bare account name there
             user = user or self._line(text)
         return OnlineService(service=self._line(service.service), uri=uri or "", user=user) if uri or user else None
 
     def _link(self, link: Link) -> Link | None:
-        uri = self._uri(clean_line(link.uri))
+        uri = self._uri(clean_line(link.uri[:MAX_READ_CHARS]))
         return Link(uri=uri, label=self._line(link.label)) if uri else None
 
     def _uri(self, text: str) -> str | None:
