@@ -1,7 +1,7 @@
 """What every source does alike. A new source is added to `KINDS` in conftest.py and passes these."""
 
 import pytest
-from tests.integration.sources.cards import card, file_name, too_large
+from tests.dav.cards import card, file_name, too_large
 from tests.integration.sources.worlds import World
 
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Field

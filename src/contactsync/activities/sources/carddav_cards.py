@@ -10,7 +10,7 @@ from contactsync.activities.contacts.limits import MAX_CARD_BYTES
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 from contactsync.activities.contacts.vcard import parse_vcard
 from contactsync.activities.contacts.vcard_vocabulary import ALWAYS, FIELD_OF
-from contactsync.activities.sources.carddav_cursor import Book
+from contactsync.activities.sources.carddav_cursor import BOOK_GONE, Book
 from contactsync.activities.sources.carddav_listing import ETAG, Listed
 from contactsync.activities.sources.carddav_paths import at, path_of
 from contactsync.activities.sources.carddav_settings import CardDavSettings
@@ -154,7 +154,7 @@ def _is_usable(answer: Answer) -> bool:
         CredentialsRejected: the door is shut.
     """
     if answer.status in _GONE:
-        raise SourceAddressWrong("an address book of this connection is no longer where it was")
+        raise SourceAddressWrong(BOOK_GONE)
     if answer.status == 403 and not is_dav_error(answer.body):
         raise refusal(answer)
     return answer.status == 207

@@ -17,6 +17,9 @@ FORMAT: Final = 1
 READER: Final = 1
 """Raise it when cards are read differently, so that every card is downloaded and read once more."""
 
+BOOK_GONE: Final = "an address book of this connection is no longer where it was; nothing was deleted"
+"""What is said of it, whichever request finds out."""
+
 REPLAYS_BEFORE_LISTING: Final = 2
 """So many passes in a row with an answer that replays what is known: from then on ETags are compared instead."""
 

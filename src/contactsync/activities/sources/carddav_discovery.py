@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from contactsync.activities.sources.carddav_cursor import Book, Place
+from contactsync.activities.sources.carddav_cursor import BOOK_GONE, Book, Place
 from contactsync.activities.sources.carddav_paths import at, path_of, raw_path
 from contactsync.activities.sources.carddav_settings import CardDavSettings
 from contactsync.activities.sources.carddav_xml import (
@@ -125,7 +125,7 @@ class Discovery:
         for place in places:
             answer = await self._propfind(place.url, place.depth, _WHAT)
             if answer is None:
-                raise SourceAddressWrong("an address book of this connection is no longer where it was")
+                raise SourceAddressWrong(BOOK_GONE)
             for reply in parse_multistatus(answer.body).replies:
                 if reply.has(RESOURCE_TYPE, ADDRESS_BOOK):
                     book = _book(answer.url, reply)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from contactsync.activities.sources.carddav_cursor import Book
+from contactsync.activities.sources.carddav_cursor import BOOK_GONE, Book
 from contactsync.activities.sources.carddav_paths import canonical, raw_path, same_collection
 from contactsync.activities.sources.carddav_settings import CardDavSettings
 from contactsync.activities.sources.carddav_xml import (
@@ -84,13 +84,13 @@ class Listing:
             answer = await self._report(book, token, None)
         if answer.status != 207:
             raise _report_refusal(answer, token)
-        found = await asyncio.to_thread(parse_multistatus, answer.body)
+        found = await _parsed(answer, book)
         if token and not found.sync_token:
             raise TokenRefused
         more = any(_is_cut_short(reply, answer.url, book) for reply in found.replies)
         if more and (not found.sync_token or found.sync_token == token):
             raise ReportRefused  # it would ask for the same page for ever
-        return Round(_members(found, answer.url, book, removals=bool(token)), found.sync_token or "", more)
+        return Round(members(found, answer.url, book, removals=bool(token)), found.sync_token or "", more)
 
     async def by_etags(self, book: Book) -> Round:
         """Everything there is. The token is the one offered before the listing, so that nothing falls between.
@@ -103,12 +103,12 @@ class Listing:
         answer = await self._ask("PROPFIND", book, "1", propfind((ETAG, RESOURCE_TYPE)))
         if answer.status != 207:
             raise refusal(answer)
-        found = await asyncio.to_thread(parse_multistatus, answer.body)
+        found = await _parsed(answer, book)
         if any(_is_cut_short(reply, answer.url, book) for reply in found.replies):
             raise SourceMisbehaved("the source cuts its listing short and offers no way to the rest")
         if not any(same_collection(_path(reply, answer.url), book.path) for reply in found.replies):
             raise SourceMisbehaved("the source's listing lacks the address book itself")
-        return Round(_members(found, answer.url, book, removals=False), book.offered if book.by_token else "")
+        return Round(members(found, answer.url, book, removals=False), book.offered if book.by_token else "")
 
     async def _report(self, book: Book, token: str, limit: int | None) -> Answer:
         return await self._ask("REPORT", book, "0", sync_collection(token, limit))
@@ -123,6 +123,14 @@ class Listing:
             ) from None
 
 
+async def _parsed(answer: Answer, book: Book) -> Multistatus:
+    """The answer's parts; xandikos says within a 207 that the address book itself is gone."""
+    found = await asyncio.to_thread(parse_multistatus, answer.body)
+    if any(reply.status in _GONE and same_collection(_path(reply, answer.url), book.path) for reply in found.replies):
+        raise SourceAddressWrong(BOOK_GONE)
+    return found
+
+
 def _report_refusal(answer: Answer, token: str) -> Exception:
     """Why a report failed. `valid-sync-token` comes with 403, 409, 410 or 412: the element counts, not the status."""
     conditions = error_conditions(answer.body)
@@ -130,13 +138,13 @@ def _report_refusal(answer: Answer, token: str) -> Exception:
     if VALID_SYNC_TOKEN in conditions or TOO_MANY_MATCHES in conditions:
         return refused
     if answer.status in _GONE:
-        return SourceAddressWrong("an address book of this connection is no longer where it was")
+        return SourceAddressWrong(BOOK_GONE)
     if answer.status == 500 or (answer.status == 403 and not is_dav_error(answer.body)):
         return refusal(answer)
     return refused
 
 
-def _members(found: Multistatus, base: str, book: Book, *, removals: bool) -> list[Listed]:
+def members(found: Multistatus, base: str, book: Book, *, removals: bool) -> list[Listed]:
     """The cards of an answer, each once. A card called both gone and there counts as there: asking for it will tell."""
     members: dict[str, Listed] = {}
     for reply in found.replies:
