@@ -14,6 +14,7 @@ from contactsync.codecs.keys.store import KeyStore, StoredDataKey, StoredTenantK
 from contactsync.codecs.keys.wrapping import unwrap_data_key, wrap_data_key
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import KeyDestroyed, KeyUnknown, TenantNotFound
+from contactsync.identifiers import PLATFORM_TENANT
 
 LASTING_PURPOSES: Final = (KeyPurpose.ROW, KeyPurpose.INDEX, KeyPurpose.SUPPRESSION)
 MAX_OPEN_DAYS: Final = 30
@@ -74,9 +75,15 @@ class KeyRing:
     async def create_tenant(self, tenant_id: UUID) -> None:
         """Make the tenant's key and its row, index and suppression keys; those that are there stay as they are.
 
+        The first tenant brings the platform's key along: every later root key is tried on it, so that no tenant's
+        key is ever wrapped by another installation's root.
+
         Raises:
+            RootKeyRefused: the root key is not the one that this key store began with.
             KeyDestroyed: the tenant's keys were destroyed, and that is for ever.
         """
+        await self._create_tenant_key(PLATFORM_TENANT)
+        await self._tenant_keys.get((PLATFORM_TENANT, None))
         await self._create_tenant_key(tenant_id)
         tenant_key = await self._tenant_keys.get((tenant_id, None))
         held = {key.purpose for key in await self._store.data_keys(tenant_id, LASTING_PURPOSES)}
@@ -133,9 +140,11 @@ class KeyRing:
         return count
 
     async def check(self) -> None:
-        """Return if the root wraps and unwraps and the store answers."""
+        """Return if the root wraps and unwraps, is the one that this key store began with, and the store answers."""
         await self._root.health()
         await self._store.health()
+        if await self._store.tenant_key(PLATFORM_TENANT) is not None:
+            await self._tenant_keys.get((PLATFORM_TENANT, None))
 
     async def _create_tenant_key(self, tenant_id: UUID) -> None:
         if await self._store.tenant_key(tenant_id) is None:
