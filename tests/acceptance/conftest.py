@@ -5,11 +5,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from contactsync.workers.embedded.provision import DatabaseUrls
+from contactsync.workers.embedded.temporal import TemporalServer
+
+from .address_books import AddressBook, address_book
+from .deployment import Deployment, deployment_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_SECONDS = 300
@@ -86,3 +92,18 @@ def _uv(*arguments: str) -> None:
     uv = os.environ.get("UV") or shutil.which("uv")
     assert uv, "acceptance tests need uv: pip install uv"
     subprocess.run([uv, *arguments], cwd=ROOT, check=True, timeout=BUILD_SECONDS, capture_output=True, text=True)  # noqa: S603
+
+
+@pytest.fixture
+async def deployment(
+    installed_contactsync: Installed, database_urls: DatabaseUrls, temporal_server: TemporalServer, tmp_path: Path
+) -> Deployment:
+    """An installation on a fresh database."""
+    return deployment_of(installed_contactsync, tmp_path, database_urls, temporal_server)
+
+
+@pytest.fixture
+async def book(tmp_path: Path) -> AsyncGenerator[AddressBook]:
+    """An address book of two cards on a CardDAV server of its own."""
+    async with address_book(tmp_path / "dav") as book:
+        yield book
