@@ -53,7 +53,6 @@ async def composed(
             "@postgres/": f"@{LOOPBACK}:{postgres.port}/",
             "/run/secrets": str(secrets),
             "temporal:7233": temporal_server.address,
-            "0.0.0.0": LOOPBACK,  # noqa: S104  # what the container listens on
             "8081": str(port),
         }
         yield Composed(

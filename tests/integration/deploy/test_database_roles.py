@@ -1,51 +1,26 @@
 """The roles that `deploy/postgres/` makes are enough for every process, and no more than that."""
 
-import subprocess
 from collections.abc import AsyncIterator
-from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from tests.prepared_postgres import password, prepared_postgres
 
 from contactsync.activities.store.migrate import check_schema, migrate
 from contactsync.errors import DatabaseError, DatabaseRefused
 from contactsync.postgres import Database
-from contactsync.workers.embedded.folders import service_user, temporary_folder
-from contactsync.workers.embedded.installed import postgres_programs
 from contactsync.workers.embedded.postgres import PostgresServer
-
-DEPLOY = Path(__file__).resolve().parents[3] / "deploy" / "postgres"
-SECRETS = ("owner_db_password", "worker_db_password", "codec_db_password", "temporal_db_password")
 
 
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
-    """A PostgreSQL of its own, prepared as the image prepares it: psql runs both files as the superuser."""
-    secrets = tmp_path_factory.mktemp("secrets")
-    for name in SECRETS:
-        (secrets / name).write_text(f"pass'word-of-{name}\n")
-    with temporary_folder(service_user()) as folder:
-        server = await PostgresServer.start(folder / "postgres")
-        for file in ("contactsync.sql", "temporal.sql"):
-            text = (DEPLOY / file).read_text().replace("/run/secrets", str(secrets))
-            _psql(postgres_programs(folder, None) / "psql", server.url(), text)
+    """A PostgreSQL of its own, prepared as the image prepares it."""
+    async with prepared_postgres(tmp_path_factory.mktemp("secrets")) as server:
         yield server
-        await server.stop()
-
-
-def _psql(program: Path, url: str, text: str) -> None:
-    done = subprocess.run(  # noqa: S603  # psql as the image calls it
-        [str(program), "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--dbname", url],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def _url(server: PostgresServer, user: str, secret: str, database: str = "contactsync") -> str:
-    return f"postgresql://{user}:pass%27word-of-{secret}@127.0.0.1:{server.port}/{database}"
+    return f"postgresql://{user}:{quote(password(secret), safe='')}@127.0.0.1:{server.port}/{database}"
 
 
 async def test_the_owner_migrates_without_rights_over_roles(server: PostgresServer) -> None:
