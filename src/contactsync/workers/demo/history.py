@@ -14,7 +14,6 @@ from contactsync.errors import TemporalRefused
 from contactsync.workers.demo.report import HistoryReport
 
 _SHOWN_BYTES: Final = 48
-_SHOWN_TEXT: Final = 1_600
 
 
 async def show_page(client: Client, workflow_id: str, codec_url: str, namespace: str) -> HistoryReport:
@@ -60,8 +59,4 @@ async def _decoded(payload: Payload, codec_url: str, namespace: str) -> str:
     if answer.status_code != 200:
         raise TemporalRefused(f"the codec server answered {answer.status_code}")
     opened = answer.json()["payloads"][0]
-    text = base64.b64decode(opened["data"]).decode(errors="replace")
-    try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)[:_SHOWN_TEXT]
-    except ValueError:
-        return text[:_SHOWN_TEXT]
+    return json.dumps(json.loads(base64.b64decode(opened["data"])), ensure_ascii=False, indent=2)

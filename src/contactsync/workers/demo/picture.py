@@ -1,5 +1,7 @@
 """The demo's result as people see it."""
 
+import json
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -7,8 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from contactsync.workers.demo.report import DemoReport
-
-_MASKED_LINES = 14
 
 
 def picture(report: DemoReport) -> RenderableType:
@@ -60,12 +60,20 @@ def _history(report: DemoReport) -> RenderableType:
         ("encoding ", "dim"), history.encoding, ("   key ", "dim"), history.key_id, ("   bytes ", "dim"),
         f"{history.bytes:,}\n", (history.ciphertext + "…", "red"),
     )  # fmt: skip
-    lines = history.masked.splitlines()
-    masked = Text("\n".join(lines[:_MASKED_LINES]) + ("\n…" if len(lines) > _MASKED_LINES else ""), style="green")
+    masked = Text(_excerpt(history.masked), style="green")
     return Group(
         Panel(held, title="A fetched page as Temporal holds it", title_align="left"),
         Panel(masked, title="The same through the codec server, masked", title_align="left"),
     )
+
+
+def _excerpt(masked: str) -> str:
+    """The page's head on one line and its first contact, one property a line."""
+    page = json.loads(masked)
+    head = ", ".join(f"{name} {page['head'][name]}" for name in ("page", "changes", "downloaded", "full", "done"))
+    contact = page["body"]["first"][0].get("contact", {})
+    lines = [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in contact.items()]
+    return "\n".join((head, "its first contact:", *lines, "…"))
 
 
 def _leaks(report: DemoReport) -> RenderableType:
