@@ -17,6 +17,7 @@ from tests.rings import ring_of
 from contactsync.codecs.envelope.cs1 import Binding, seal
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.codec import SealingCodec
+from contactsync.codecs.payloads.sealed import seal_payload
 from contactsync.errors import KeyDestroyed, KeyUnknown, OpenRefused, SealError, SealRefused, TenantNotFound
 
 TENANT, OTHER = uuid4(), uuid4()
@@ -121,9 +122,10 @@ async def test_p25_plaintext_is_refused(ring: KeyRing, encoding: bytes) -> None:
 
 async def test_p25_a_foreign_tenants_payload_is_refused(ring: KeyRing) -> None:
     """A payload of another tenant is not opened in this one's workflow, though its key is known."""
-    foreign = await sealed(ring, workflow(f"sync/{OTHER}/x"))
-    with pytest.raises(OpenRefused):
-        await opened(ring, foreign)
+    for_any_workflow = seal_payload(await ring.payload_key(OTHER), "default", "", PLAIN)
+    for foreign in (await sealed(ring, workflow(f"sync/{OTHER}/x")), for_any_workflow):
+        with pytest.raises(OpenRefused):
+            await opened(ring, foreign)
     with pytest.raises(OpenRefused):
         await opened(ring, await sealed(ring), workflow("no-tenant"))
 
@@ -172,6 +174,8 @@ async def test_p25_another_namespaces_payload_is_refused(ring: KeyRing) -> None:
         ("cs-kid", b"00"),
         ("cs-kid", b"A" * 32),
         ("cs-kid", b"0" * 31 + b"\n"),
+        ("cs-kid", b"0" * 32 + b"\n"),
+        ("cs-kid", b"0" * 34),
         ("cs-kid", None),
         ("cs-ns", b"\xff"),
         ("cs-ns", None),

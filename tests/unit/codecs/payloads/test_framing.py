@@ -10,10 +10,20 @@ from temporalio.common import RawValue
 
 from contactsync.activities.messages import CleanPage, OpenPass, Page, PageHead, PassTicket
 from contactsync.codecs.payloads.converter import MessageConverter
-from contactsync.codecs.payloads.framing import ENCODING, Framed, join_frame
+from contactsync.codecs.payloads.framing import ENCODING, Framed, join_frame, split_frame
 from contactsync.errors import MessageUnreadable
 
 PLANTED = "planted.person@example.org"
+
+
+class LoudHead(BaseModel):
+    """A head whose errors quote what they were given, and that needs nothing."""
+
+    epoch: int = 0
+
+
+class LoudPage(Framed[LoudHead]):
+    """A page with such a head."""
 
 
 def head() -> PageHead:
@@ -92,6 +102,20 @@ def test_a_broken_frame_is_refused_without_its_content(data: bytes) -> None:
     assert PLANTED not in texts_of(caught.value)
 
 
+def test_p24_a_wrong_head_is_refused_without_its_content() -> None:
+    """Whatever the head's own model would say of it, our error says nothing and hangs on nothing."""
+    data = join_frame(f'{{"epoch":"{PLANTED}"}}'.encode(), b"")
+    with pytest.raises(MessageUnreadable) as caught:
+        MessageConverter().from_payload(Payload(metadata={"encoding": ENCODING.encode()}, data=data), LoudPage)
+    assert PLANTED not in texts_of(caught.value)
+
+
+def test_a_frame_that_was_cut_off_is_refused() -> None:
+    """A head shorter than announced is no head, even if what is left of it would do."""
+    with pytest.raises(MessageUnreadable):
+        split_frame(b"\x00\x00\x00\x05{}")
+
+
 @pytest.mark.parametrize("hint", [None, dict, BaseModel, Framed])
 def test_a_frame_needs_a_framed_hint(hint: type | None) -> None:
     """Without a class that says what the head is, a frame stays unread."""
@@ -115,7 +139,8 @@ def test_p24_a_value_that_cannot_be_written_is_refused_without_its_content() -> 
         def __repr__(self) -> str:
             return PLANTED
 
-    for value in ({"a": Unwritable()}, {"a": "\ud800" + PLANTED}):
+    unknown = type(PLANTED, (), {})()
+    for value in ({"a": Unwritable()}, {"a": unknown}, {"a": "\ud800" + PLANTED}):
         with pytest.raises(MessageUnreadable) as caught:
             MessageConverter().to_payload(value)
         assert PLANTED not in texts_of(caught.value)

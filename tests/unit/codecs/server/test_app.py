@@ -229,6 +229,14 @@ async def test_what_is_no_payloads_json_is_400(client: httpx.AsyncClient, body: 
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(("levels", "status"), [(MAX_DEPTH - 3, 200), (MAX_DEPTH - 2, 400)])
+async def test_depth_is_limited_wherever_it_is(client: httpx.AsyncClient, levels: int, status: int) -> None:
+    """Sixteen levels are read, one more is not, even in a member that nobody reads."""
+    body = b'{"payloads":[{"x":' + b"[" * levels + b"]" * levels + b"}]}"
+    answer = await client.post("/decode", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == status
+
+
 async def test_brackets_in_strings_are_no_depth(client: httpx.AsyncClient) -> None:
     """Only structure counts as depth."""
     items = [{"x": "[" * 100 + '\\"' + "{" * 100}]
