@@ -7,7 +7,7 @@ from temporalio import activity
 from contactsync.activities.contacts.quarantine import UnreadableContact
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import SANITIZE_PAGE, CleanPage, Page
-from contactsync.activities.pages import Bad, CleanContact, CleanRecord, RawContact, RawRecord, dump_clean, load_raw
+from contactsync.activities.pages import Bad, CleanContact, CleanRecord, RawContact, RawRecord, clean_body, load_raw
 from contactsync.activities.sanitizing.normal_forms import email_normal_form, phone_normal_form
 from contactsync.activities.sanitizing.sanitize import Policy, sanitize
 from contactsync.activities.store.directory import Directory
@@ -34,10 +34,8 @@ class Cleaning:
 
 def clean_page(page: Page, policy: Policy) -> CleanPage:
     """`page` cleaned under `policy`."""
-    records = [_clean(record, policy) for record in load_raw(page.body)]
-    quarantined = sum(isinstance(record, Bad) for record in records)
-    head = page.head.model_copy(update={"quarantined": quarantined})
-    return CleanPage(head=head, body=dump_clean(records))
+    body = clean_body(_clean(record, policy) for record in load_raw(page.body))
+    return CleanPage(head=page.head.model_copy(update={"quarantined": body.quarantined}), body=body.content)
 
 
 def _clean(record: RawRecord, policy: Policy) -> CleanRecord:

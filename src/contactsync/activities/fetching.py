@@ -6,10 +6,10 @@ from temporalio import activity
 
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import FETCH_PAGE, FetchRequest, Page, PageHead
-from contactsync.activities.pages import dump_raw, raw_records
+from contactsync.activities.pages import raw_body, raw_records
 from contactsync.activities.sources.registry import open_source
 from contactsync.activities.sources.secrets import resolve
-from contactsync.activities.sources.source import Credentials, FetchedPage, PageLimits, Unreadable
+from contactsync.activities.sources.source import Credentials, FetchedPage, PageLimits
 from contactsync.activities.store.cursors import Cursor, open_cursor, seal_cursor
 from contactsync.activities.store.directory import Connection, Directory
 from contactsync.activities.store.workbench import StoreWorkbench
@@ -75,6 +75,7 @@ def _next_cursor(cursor: Cursor | None, fetched: FetchedPage) -> Cursor:
 
 
 def _page(request: FetchRequest, fetched: FetchedPage, after: Cursor, sealed_cursor: bytes) -> Page:
+    body = raw_body(raw_records(fetched.changes))
     head = PageHead(
         tenant_id=request.tenant_id,
         connection_id=request.connection_id,
@@ -86,6 +87,6 @@ def _page(request: FetchRequest, fetched: FetchedPage, after: Cursor, sealed_cur
         generation=after.generation,
         changes=len(fetched.changes),
         downloaded=fetched.downloaded,
-        quarantined=sum(isinstance(change, Unreadable) for change in fetched.changes),
+        quarantined=body.quarantined,
     )
-    return Page(head=head, body=dump_raw(raw_records(fetched.changes)))
+    return Page(head=head, body=body.content)

@@ -3,8 +3,9 @@
 A body is a JSON array of records, each with an `op`. Counts and flags are in the page's head.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterable, MutableSequence, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -13,6 +14,9 @@ from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.source import Change, Changed, Removed, Unchanged, Unreadable
 from contactsync.activities.store.changes import CleanChange, Quarantine, Seen, Tombstone, Upsert
 from contactsync.errors import PageUnreadable
+
+BODY_BYTES: Final = 1_500_000
+"""Sources bound a page by its text, which JSON may write longer; Temporal refuses a payload past 2 MiB for ever."""
 
 
 class RawContact(Frozen):
@@ -110,9 +114,20 @@ def _clean_change(record: CleanRecord) -> CleanChange:
             return Quarantine(source_id=record.id, reason=record.reason)
 
 
-def dump_raw(records: Sequence[RawRecord]) -> bytes:
-    """The body of a `Page`."""
-    return _raw_records.dump_json(list(records), exclude_defaults=True)
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A page's body, and how many of its records are quarantine entries."""
+
+    content: bytes
+    quarantined: int
+
+
+def raw_body(records: Iterable[RawRecord], limit: int = BODY_BYTES) -> Body:
+    """The body of a `Page`, at most `limit` bytes: the largest contacts become quarantine entries until it fits."""
+    kept = list(records)
+    while len(content := _raw_records.dump_json(kept, exclude_defaults=True)) > limit:
+        _set_aside(kept, [len(_raw_records.dump_json([record], exclude_defaults=True)) for record in kept])
+    return Body(content, _quarantined(kept))
 
 
 def load_raw(body: bytes) -> list[RawRecord]:
@@ -127,9 +142,12 @@ def load_raw(body: bytes) -> list[RawRecord]:
         raise PageUnreadable from None
 
 
-def dump_clean(records: Sequence[CleanRecord]) -> bytes:
-    """The body of a `CleanPage`."""
-    return _clean_records.dump_json(list(records), exclude_defaults=True)
+def clean_body(records: Iterable[CleanRecord], limit: int = BODY_BYTES) -> Body:
+    """The body of a `CleanPage`, bounded as that of a `Page`."""
+    kept = list(records)
+    while len(content := _clean_records.dump_json(kept, exclude_defaults=True)) > limit:
+        _set_aside(kept, [len(_clean_records.dump_json([record], exclude_defaults=True)) for record in kept])
+    return Body(content, _quarantined(kept))
 
 
 def load_clean(body: bytes) -> list[CleanRecord]:
@@ -142,3 +160,13 @@ def load_clean(body: bytes) -> list[CleanRecord]:
         return list(_clean_records.validate_json(body))
     except ValidationError:
         raise PageUnreadable from None
+
+
+def _set_aside(records: MutableSequence[RawRecord] | MutableSequence[CleanRecord], sizes: Sequence[int]) -> None:
+    """Put the largest record aside."""
+    largest = sizes.index(max(sizes))
+    records[largest] = Bad(op="bad", id=records[largest].id, reason=QuarantineReason.TOO_LARGE)
+
+
+def _quarantined(records: Sequence[RawRecord | CleanRecord]) -> int:
+    return sum(isinstance(record, Bad) for record in records)
