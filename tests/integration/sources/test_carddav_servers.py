@@ -10,7 +10,9 @@ from tests.integration.sources.conftest import Servers, cyrus_world, radicale_wo
 from tests.integration.sources.worlds import DavWorld
 
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS
+from contactsync.activities.sources.carddav_cards import properties_of
 from contactsync.activities.sources.carddav_cursor import Cursor
+from contactsync.activities.sources.carddav_xml import multiget
 from contactsync.activities.sources.registry import open_source
 from contactsync.activities.sources.replica import Replica
 from contactsync.activities.sources.source import Credentials, PageLimits
@@ -206,3 +208,14 @@ async def test_certificate_that_is_not_trusted(servers: Servers, replica: Replic
     async with open_source("carddav", settings, Credentials("alice", PASSWORD), DEFAULT_FIELDS, replica) as source:
         with pytest.raises(SourceUnavailable, match="certificate"):
             await source.check()
+
+
+async def test_cyrus_sends_no_more_than_asked(cyrus_account: DavWorld) -> None:
+    """Where a server can give parts of cards, a note that the allow-list leaves out does not even leave the server."""
+    await cyrus_account.put(file_name(1), card(1, "NOTE:likes tea", "item1.TEL:+43662123", "item1.X-ABLabel:desk"))
+    body = multiget([cyrus_account.hand.path(file_name(1))], properties_of(DEFAULT_FIELDS), None)
+    answer = await cyrus_account.hand.client.request(
+        "REPORT", cyrus_account.hand.book, content=body, headers={"content-type": "application/xml"}
+    )
+    assert "likes tea" not in answer.text
+    assert all(kept in answer.text for kept in ("Person 1", "+43662123", "desk"))

@@ -12,7 +12,7 @@ from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.carddav import CardDavSource
 from contactsync.activities.sources.carddav_settings import CardDavSettings
 from contactsync.activities.sources.replica import Replica
-from contactsync.activities.sources.source import Credentials, PageLimits, Source
+from contactsync.activities.sources.source import Credentials, PageLimits, Removed, Source
 from contactsync.activities.sources.transport import open_transport
 from contactsync.errors import CredentialsRejected, SourceAddressWrong, SourceMisbehaved, SourceUnavailable
 
@@ -151,6 +151,20 @@ async def test_p18_limit_is_sent_only_when_set() -> None:
         async with opened(server, replica, **settings) as source:
             await replica.follow(source)
         assert sum("<d:limit>" in seen.body for seen in server.seen) == expected
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_p18_deletions_are_told_by_404_and_410(status: int) -> None:
+    """P18: a card that is told gone, by 404 or 410, is gone without being asked for."""
+    server, replica = filled(4, Oddities(gone=status)), Replica()
+    async with opened(server, replica) as source:
+        await replica.follow(source)
+        server.seen.clear()
+        server.delete("c0@x y.vcf")
+        second = await replica.follow(source)
+    assert held(replica) == on(server)
+    assert [type(change) for change in second.changes] == [Removed]
+    assert server.fetched == 0
 
 
 async def test_p18_deletions_held_back_by_507_arrive() -> None:

@@ -42,7 +42,7 @@ class MemorySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    made_up: int | None = Field(default=None, ge=0, le=10_000_000)
+    made_up: int | None = Field(default=None, ge=0, le=1_000_000)
     seed: int = 1
     shared: str = ""
 
