@@ -85,7 +85,7 @@ def _replaced(value: str, here: Mapping[str, str]) -> str:
 
 
 async def test_every_process_starts_with_what_compose_gives_it(composed: Composed) -> None:
-    """`migrate` ends well; then doctor, with the operator's environment and a worker running, finds no problem."""
+    """`migrate` ends well; then doctor, as the operator and with a worker running, finds no problem; logs are JSON."""
     migrated = await composed.service("migrate").run("migrate")
     assert migrated.code == 0, migrated
     operator = composed.service("cli")
@@ -95,6 +95,8 @@ async def test_every_process_starts_with_what_compose_gives_it(composed: Compose
         examined = await operator.run("doctor", "--json")
     assert examined.document["problems"] == 0, examined
     assert examined.code == 0
+    said = [json.loads(line)["event"] for line in (composed.folder / "worker.log").read_text().splitlines()]
+    assert "worker started" in said
 
 
 async def test_the_codec_server_answers_those_who_have_the_token(composed: Composed) -> None:

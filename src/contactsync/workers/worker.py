@@ -4,12 +4,16 @@ import asyncio
 import signal
 from datetime import timedelta
 
+import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from contactsync.workers.activity_logs import ActivityLogs
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.settings import Settings
 from contactsync.workflows.connection_sync import ConnectionSync
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 async def run_worker(settings: Settings) -> None:
@@ -21,7 +25,9 @@ async def run_worker(settings: Settings) -> None:
     async with opened(settings) as parts:
         await parts.ring.check()
         async with make_worker(parts, await temporal_client(settings, parts.ring)):
+            log.info("worker started", task_queue=settings.task_queue, namespace=settings.temporal_namespace)
             await stop_requested()
+            log.info("worker stops when its activities are done", seconds=settings.shutdown_seconds)
 
 
 def make_worker(parts: Parts, client: Client) -> Worker:
@@ -39,6 +45,7 @@ def make_worker(parts: Parts, client: Client) -> Worker:
             storing.close_pass,
             storing.set_paused,
         ],
+        interceptors=[ActivityLogs()],
         max_concurrent_activities=parts.settings.max_activities,
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.shutdown_seconds),
     )
