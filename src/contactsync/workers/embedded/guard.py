@@ -6,8 +6,8 @@ signal: politely first, then with SIGKILL. If the guard itself is killed, Linux 
 PR_SET_PDEATHSIG). That signal fires when the *thread* that forked ends and is cleared by setuid, so it is this
 program that asks for it: single-threaded, and after the change of user.
 
-Arguments: stop signal, seconds of grace, uid and gid (-1: stay), then the command. It says `running PID` or
-`refused ERRNO`. Exit code: the server's own, 128 + signal when a signal ended it.
+Arguments: stop signal, seconds of grace, uid and gid (-1: stay), the parent's pid, then the command. It says
+`running PID` or `refused ERRNO`. Exit code: the server's own, 128 + signal when a signal ended it.
 """
 
 import ctypes
@@ -25,15 +25,17 @@ CONTROL, STATUS, LOG = 0, 1, 2
 
 def main(arguments: list[str]) -> int:
     """Run the command until it ends or has to."""
-    stop, grace, uid, gid = int(arguments[0]), float(arguments[1]), int(arguments[2]), int(arguments[3])
-    parent = os.getppid()
+    stop, grace, uid, gid, parent = int(arguments[0]), float(arguments[1]), *map(int, arguments[2:5])
+    end_of_parent = _end_of(parent)
+    if os.getppid() != parent:  # it ended before it could be watched
+        return REFUSED
     wakeup = _wake_on_signals()
-    pid, problem = _start(arguments[4:], uid, gid)
+    pid, problem = _start(arguments[5:], uid, gid)
     if problem:
         _say(f"refused {problem}")
         return REFUSED
     _say(f"running {pid}")
-    return _watch(pid, stop, grace, [CONTROL, wakeup, *_end_of(parent)])
+    return _watch(pid, stop, grace, [CONTROL, wakeup, *end_of_parent])
 
 
 def _say(line: str) -> None:
@@ -63,11 +65,9 @@ def _end_of(parent: int) -> list[int]:
 
     The pipe alone would miss it while a fork of the parent holds the pipe's other end.
     """
-    if not hasattr(os, "pidfd_open") or os.getppid() != parent:
-        return []
     try:
         return [os.pidfd_open(parent)]
-    except OSError:
+    except (AttributeError, OSError):  # no such thing here, or not in this sandbox
         return []
 
 

@@ -1,6 +1,5 @@
 """Where the packages of the extra `embedded` put their programs."""
 
-import os
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -41,7 +40,8 @@ def _file(package: str, ending: str) -> Path:
         files = []
     for file in files:
         if file.as_posix().endswith(ending):
-            return Path(os.path.abspath(file.locate()))  # noqa: PTH100  # resolve() would follow links out of the venv
+            located = Path(str(file.locate()))
+            return located.parent.resolve() / located.name  # a link to a cache of packages keeps its place and name
     raise SettingsError(f"{package} is not installed; the embedded stack needs: pip install 'contactsync[embedded]'")
 
 

@@ -96,6 +96,8 @@ class PostgresServer:
         """
         run_as = _owner_of(folder / "data") if user is None else None
         run_as = run_as or service_user(user)
+        if port and not is_free(port):
+            raise SettingsError(f"port {port} is taken; choose another for PostgreSQL")
         make_folder(folder, run_as)
         _check_reachable(folder, run_as)
         lock = await FolderLock.take(folder)
@@ -230,8 +232,6 @@ def _serves(pid: int, data: Path) -> bool:
 
 async def _started(setup: _Setup, superuser: Login, port: int) -> tuple[int, Child]:
     """A server that answers; a port taken by another between choice and use is chosen anew."""
-    if port and not is_free(port):
-        raise SettingsError(f"port {port} is taken; choose another for PostgreSQL")
     tries = 1 if port else PORT_TRIES
     while True:
         chosen, tries = port or free_port(), tries - 1

@@ -13,6 +13,7 @@ from contactsync.errors import ContactSyncError, SettingsError
 
 GUARD = Path(__file__).with_name("guard.py")
 POLL_SECONDS = 0.01
+KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # some Pythons need the last two to start
 GUARD_MARGIN_SECONDS = 5.0
 
 
@@ -126,14 +127,14 @@ async def run(command: Command) -> int:
 
 
 def plain_environment(home: Path) -> dict[str, str]:
-    """The environment servers get: nothing of the caller's that could change them or hold a secret."""
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    """The environment servers get: of the caller's, only what it takes to find and load programs."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {**kept, "HOME": str(home), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 async def _start_guard(command: Command) -> Process:
     user = command.user or RunAs(-1, -1)
-    options = (command.stop_signal.value, command.grace_seconds, user.uid, user.gid)
+    options = (command.stop_signal.value, command.grace_seconds, user.uid, user.gid, os.getpid())
     log = os.open(command.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.fchmod(log, 0o600)
