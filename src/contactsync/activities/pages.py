@@ -18,6 +18,8 @@ from contactsync.errors import PageUnreadable
 BODY_BYTES: Final = 1_500_000
 """Sources bound a page by its text, which JSON may write longer; Temporal refuses a payload past 2 MiB for ever."""
 
+_BRACKETS: Final = 2
+
 
 class RawContact(Frozen):
     """A contact as the source has it, minimised."""
@@ -125,8 +127,11 @@ class Body:
 def raw_body(records: Iterable[RawRecord], limit: int = BODY_BYTES) -> Body:
     """The body of a `Page`, at most `limit` bytes: the largest contacts become quarantine entries until it fits."""
     kept = list(records)
-    while len(content := _raw_records.dump_json(kept, exclude_defaults=True)) > limit:
-        _set_aside(kept, [len(_raw_records.dump_json([record], exclude_defaults=True)) for record in kept])
+    content = _raw_records.dump_json(kept, exclude_defaults=True)
+    if len(content) > limit:
+        sizes = [len(_raw_records.dump_json([record], exclude_defaults=True)) for record in kept]
+        _set_aside_largest(kept, sizes, limit)
+        content = _raw_records.dump_json(kept, exclude_defaults=True)
     return Body(content, _quarantined(kept))
 
 
@@ -145,8 +150,11 @@ def load_raw(body: bytes) -> list[RawRecord]:
 def clean_body(records: Iterable[CleanRecord], limit: int = BODY_BYTES) -> Body:
     """The body of a `CleanPage`, bounded as that of a `Page`."""
     kept = list(records)
-    while len(content := _clean_records.dump_json(kept, exclude_defaults=True)) > limit:
-        _set_aside(kept, [len(_clean_records.dump_json([record], exclude_defaults=True)) for record in kept])
+    content = _clean_records.dump_json(kept, exclude_defaults=True)
+    if len(content) > limit:
+        sizes = [len(_clean_records.dump_json([record], exclude_defaults=True)) for record in kept]
+        _set_aside_largest(kept, sizes, limit)
+        content = _clean_records.dump_json(kept, exclude_defaults=True)
     return Body(content, _quarantined(kept))
 
 
@@ -162,10 +170,17 @@ def load_clean(body: bytes) -> list[CleanRecord]:
         raise PageUnreadable from None
 
 
-def _set_aside(records: MutableSequence[RawRecord] | MutableSequence[CleanRecord], sizes: Sequence[int]) -> None:
-    """Put the largest record aside."""
-    largest = sizes.index(max(sizes))
-    records[largest] = Bad(op="bad", id=records[largest].id, reason=QuarantineReason.TOO_LARGE)
+def _set_aside_largest(
+    records: MutableSequence[RawRecord] | MutableSequence[CleanRecord], sizes: Sequence[int], limit: int
+) -> None:
+    """Put the largest records aside until the rest, of `sizes` bytes each with its brackets, is within the limit."""
+    total = sum(sizes)
+    for position in sorted(range(len(records)), key=lambda position: sizes[position], reverse=True):
+        if total <= limit:
+            return
+        bad = Bad(op="bad", id=records[position].id, reason=QuarantineReason.TOO_LARGE)
+        records[position] = bad
+        total -= sizes[position] - len(bad.model_dump_json()) - _BRACKETS
 
 
 def _quarantined(records: Sequence[RawRecord | CleanRecord]) -> int:
