@@ -6,7 +6,7 @@ from temporalio import activity, workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from contactsync.activities.messages import Message
+from contactsync.activities.messages import CleanPage, Message, Page
 from contactsync.errors import SourceMisbehaved
 
 ONCE = RetryPolicy(maximum_attempts=1)
@@ -140,3 +140,13 @@ class Failing:
         """Pass it through an activity unopened, then fail."""
         await workflow.execute_activity("echo", said, start_to_close_timeout=SHORT)
         raise ApplicationError(planted(17), planted(18), type="InternalError", non_retryable=True)
+
+
+@workflow.defn
+class Paging:
+    """A workflow that reads a page's head and hands its body on."""
+
+    @workflow.run
+    async def run(self, page: Page) -> CleanPage:
+        """The page with its number in the head raised by one, and the body as it came."""
+        return CleanPage(page.head.model_copy(update={"page": page.head.page + 1}), page.body)

@@ -23,6 +23,7 @@ from tests.integration.codecs.everything import (
     Child,
     Everything,
     Failing,
+    Paging,
     Said,
     echo,
     fail_after_heartbeat,
@@ -33,6 +34,7 @@ from tests.integration.codecs.headers import HEADER, HeaderInterceptor
 from tests.integration.codecs.histories import stored_events, unsealed
 from tests.rings import ring_of
 
+from contactsync.activities.messages import CleanPage, Page, PageHead
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.codecs.payloads.connect import connect
@@ -236,14 +238,26 @@ async def test_headers_are_sealed_too(client: Client) -> None:
     assert unsealed(events) == []
 
 
+async def test_a_workflow_reads_heads_and_hands_bodies_on(client: Client) -> None:
+    """The sandbox shares our message classes, or pages would be of a class that the converter does not know."""
+    ids = {"tenant_id": TENANT, "connection_id": uuid4(), "epoch": 1, "page": 1, "cursor": b"x", "done": True}
+    head = PageHead.model_validate({**ids, "full": True, "generation": 1, "changes": 1, "downloaded": 1})
+    queue = f"queue-{uuid4()}"
+    async with Worker(client, task_queue=queue, workflows=[Paging]), asyncio.timeout(20):
+        clean = await client.execute_workflow(
+            Paging.run, Page(head, b"\xffbody"), id=f"sync/{TENANT}/{uuid4()}", task_queue=queue
+        )
+    assert clean == CleanPage(head.model_copy(update={"page": 2}), b"\xffbody")
+
+
 async def test_workers_report_nothing_of_their_host(client: Client) -> None:
     """The server is told of no worker's host, process or platform: there are no worker heartbeats."""
     async with working(client) as queue:
         handle = await start_everything(client, queue)
         await handle.query(Everything.heard, Said(text="x"))
-        workers = await client.workflow_service.list_workers(ListWorkersRequest(namespace=client.namespace))
-        assert [worker for worker in workers.workers_info if worker.worker_heartbeat.task_queue == queue] == []
         await handle.terminate()
+    workers = await client.workflow_service.list_workers(ListWorkersRequest(namespace=client.namespace))
+    assert [worker for worker in workers.workers_info if worker.worker_heartbeat.task_queue == queue] == []
 
 
 async def test_an_id_without_a_tenant_starts_nothing(client: Client) -> None:
