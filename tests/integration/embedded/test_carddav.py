@@ -60,7 +60,8 @@ async def test_clients_see_edits(server: CardDavServer) -> None:
         token, cards = await _sync(http, token)
         assert cards == {"1.vcf": False, "2.vcf": False, "new.vcf": True, "3.vcf": True}
         assert "Wilhelmina other" in (await http.get("3.vcf")).text
-        assert await _sync(http, token) == (token, {})
+        _, cards = await _sync(http, token)
+        assert cards == {}
 
 
 async def test_users_are_apart(server: CardDavServer) -> None:
@@ -104,7 +105,8 @@ async def test_a_killed_server_starts_again_with_its_cards() -> None:
         await first.stop()
         second = await CardDavServer.start(folder / "carddav", ["anna"])
         async with _client(second, "anna") as http:
-            assert await _sync(http, token) == (token, {})
+            _, cards = await _sync(http, token)
+        assert cards == {}
         await second.stop()
 
 

@@ -43,7 +43,8 @@ async def told_demo(screen: Screen) -> AsyncGenerator[Told]:
         screen.step("starting PostgreSQL, Temporal and a CardDAV server")
         stack = await Stack.start(folder / "stack")
         running.push_async_callback(stack.stop)
-        carddav = await CardDavServer.start(folder / "carddav", [user for _, _, user in TENANTS])
+        memory = running.enter_context(temporary_folder(in_memory=True))  # Radicale writes many small files
+        carddav = await CardDavServer.start(memory / "carddav", [user for _, _, user in TENANTS])
         running.push_async_callback(carddav.stop)
         screen.step("starting a worker and the codec server")
         codec_server = await stack.start_codec_server()
