@@ -56,6 +56,7 @@ def test_generation_and_second_surname_are_told_once() -> None:
 
 def test_alternatives_and_phonetic_names_are_passed_over() -> None:
     """Of several languages or scripts the first stands for all (RFC 6350 §5.4)."""
+    assert read("N;PHONETIC=x-plain:smith;jon", "N:Smith;John", version="4.0") == read("N:Smith;John")
     contact = read(
         "N;ALTID=1;LANGUAGE=zh-Hant:孫;中山;文,逸仙;;",
         "N;ALTID=1;PHONETIC=jyut;SCRIPT=Latn;LANGUAGE=yue:syun1;zung1saan1;man4,jat6sin1;;",
@@ -236,6 +237,7 @@ def test_folds_and_line_ends_of_all_kinds() -> None:
         assert parse_vcard(encoded, ALL) == parse_vcard(encoded.encode(), ALL) == expected
     assert parse_vcard(text.encode("utf-16"), ALL) == expected
     assert read("FN;ENCODING=QUOTED-PRINTABLE:Ren=C3=\r\n=A9e M=C3=BC=\r\nller", version="2.1") == expected
+    assert read("FN;ENCODING=QUOTED-PRINTABLE:Ren=C3=A9e M=C3=BCller=", version="2.1") == expected
     assert read("URL:https://a.example/?q=\r\n 1").links[0].uri == "https://a.example/?q=1"
 
 

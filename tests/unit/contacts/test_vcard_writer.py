@@ -98,7 +98,8 @@ def test_another_reader_understands_them(style: Style) -> None:
 @given(text=wild)
 def test_no_value_can_end_its_line(style: Style, text: str) -> None:
     """A value with line breaks of any kind adds no property and ends no card."""
-    attack = f"{text}\r\nEMAIL:evil@b.example\rEND:VCARD\n{text}"
+    evil = "EMAIL:evil@b.example"
+    attack = f"{text}\r\n{evil}\r{evil}\n{evil}\rEND:VCARD\r{text}"
     contact = Contact(
         uid=attack,
         name=Name(full=attack, components=(NameComponent(kind="given", value=attack),)),

@@ -18,6 +18,7 @@ from contactsync.activities.sanitizing.plain import plain_line, plain_lines
         ("I <3 tea, 1 < 2", "I <3 tea, 1 < 2"),
         ("Ada <ada@calc.example>", "Ada <ada@calc.example>"),
         ("<i>Ada</i> <ada@calc.example>", "Ada <ada@calc.example>"),
+        ("<b>1 < 2</b> and Ada <Sales", "1 < 2 and Ada <Sales"),
         ("<script>alert(1)</script>Ada", "Ada"),
         ("Ada<style>p{}</style><!-- secret -->", "Ada"),
         ("&lt;b&gt;Ada&lt;/b&gt;", "Ada"),

@@ -12,7 +12,6 @@ from typing import Final
 from contactsync.activities.contacts.limits import MAX_CARD_BYTES, MAX_READ_CHARS
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 
-_FOLD_IN_BYTES: Final = re.compile(rb"(?<!=)\r\n[ \t]|(?<![=\r])\n[ \t]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HEAD: Final = re.compile(r'[^":]*(?:"[^"]*"[^":]*)*:')
 _PARAMETER: Final = re.compile(r'(?:[^;"]+|"[^"]*"|")+')
@@ -100,8 +99,8 @@ def _text(card: bytes | str) -> str:
         return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", card).lstrip("\ufeff")
     if card.startswith((b"\xff\xfe", b"\xfe\xff")):
         return card.decode("utf-16", "replace")
-    # producers fold at octets, in the middle of a character too, so folds go before decoding
-    return _FOLD_IN_BYTES.sub(b"", card).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    # producers fold at octets, in the middle of a character too: what is no UTF-8 yet may be once lines are unfolded
+    return card.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
 def _unfold(text: str) -> Iterator[str]:
