@@ -45,11 +45,10 @@ class Outcome:
 
     def at(self, *path: str) -> object:
         """A value in the document."""
-        value: object = self.document
-        for name in path:
-            assert isinstance(value, dict), name
-            value = cast("dict[str, object]", value)[name]
-        return value
+        value: dict[str, object] = self.document
+        for name in path[:-1]:
+            value = cast("dict[str, object]", value[name])
+        return value[path[-1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Deployment:
         plain, outcome = await self.run(*arguments), await self.run(*arguments, "--json")
         [sentence] = plain.err.splitlines()
         assert (plain.code, plain.out, outcome.out) == (outcome.code, "", ""), (plain, outcome)
-        assert sentence == f"contactsync: {outcome.error['message']}"
+        assert sentence == f"contactsync: {outcome.error['message']}", (plain, outcome)
         return outcome.code, outcome.error["code"]
 
     async def refused_process(self, name: str) -> int:

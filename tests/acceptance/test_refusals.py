@@ -10,13 +10,18 @@ from uuid import uuid4
 
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.postgres import owner_connection
+from contactsync.workers.embedded.folders import service_user, temporary_folder
 from contactsync.workers.embedded.ports import LOOPBACK, free_port
 from contactsync.workers.embedded.postgres import PostgresServer
+from contactsync.workers.embedded.temporal import TemporalServer
 from contactsync.workers.settings import PREFIX
 
 from .address_books import AddressBook
-from .deployment import Deployment
+from .conftest import Installed
+from .deployment import Deployment, deployment_of
+from .small_disk import small_disk
 
+MORE_CARDS = 400
 ADD = ("connection", "add", "--tenant")
 
 
@@ -132,6 +137,27 @@ async def _set_read_only(server: PostgresServer, database: str, state: str, *, e
             await administrator.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", database
             )
+
+
+async def test_a_database_that_is_full(
+    installed_contactsync: Installed, temporal_server: TemporalServer, book: AddressBook, tmp_path: Path
+) -> None:
+    """A page that finds no room is written by no part of it, and the pass completes once there is room."""
+    with temporary_folder(service_user()) as folder:
+        async with small_disk(folder / "postgres") as disk:
+            deployment = deployment_of(installed_contactsync, tmp_path, disk.urls, temporal_server)
+            tenant = await deployment.tenant()
+            async with deployment.worker():
+                connection = await deployment.connection(tenant, *book.options())
+                await deployment.sync(connection)
+                for number in range(3, MORE_CARDS):
+                    await book.put(f"{number}.vcf", f"Cy Penn {number}", f"cy{number}@penn.example")
+                await disk.fill()
+                assert await deployment.refused("sync", "now", connection, "--wait") == (5, "DatabaseFull")
+                assert (await deployment.json("contacts", "count", "--tenant", tenant)).at("contacts") == 2
+                await disk.make_room()
+                await deployment.sync(connection)
+            assert await deployment.held(tenant, connection) == book.cards
 
 
 async def test_a_database_that_is_down(deployment: Deployment) -> None:
