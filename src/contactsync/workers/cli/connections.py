@@ -1,12 +1,13 @@
 """`contactsync connection …`: a tenant's links to its sources."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
-from contactsync.errors import ConnectionNotFound
+from contactsync.errors import ConnectionNotFound, TemporalError
 from contactsync.workers.cli.options import (
     ConnectionArgument,
     JsonFlag,
@@ -23,7 +24,7 @@ from contactsync.workers.cli.tenants import find_tenant
 if TYPE_CHECKING:
     from contactsync.activities.sources.source import SourceInfo
     from contactsync.activities.store.directory import Connection, ConnectionInfo, Directory, NewConnection
-    from contactsync.workers.syncs import Sync
+    from contactsync.workers.syncs import Sync, Syncs
 
 connections = typer.Typer(help="Add, look at, pause and resume connections.", no_args_is_help=True)
 
@@ -158,8 +159,16 @@ async def _add(tenant_reference: str, new: "NewConnection", *, check: bool, star
         syncs = await open_syncs(parts) if start else None
         connection = await parts.directory.add_connection(tenant.tenant_id, new)
         if syncs is not None:
-            await syncs.start(sync_of(connection))
+            await _start(syncs, connection)
     return _added(connection, info, started=start)
+
+
+async def _start(syncs: "Syncs", connection: "Connection") -> None:
+    try:
+        await syncs.start(sync_of(connection))
+    except TemporalError as error:
+        kept = f"the connection is kept, and `contactsync sync now {connection.connection_id}` starts it"
+        raise type(error)(f"{error}; {kept}") from None
 
 
 async def _list(tenant_reference: str | None) -> Report:
@@ -251,8 +260,6 @@ def _facts(connection: "ConnectionInfo") -> dict[str, object]:
 
 
 def _every(connection: "ConnectionInfo") -> str | None:
-    from datetime import timedelta
-
     return show_duration(timedelta(seconds=connection.interval_seconds))
 
 

@@ -7,7 +7,7 @@ command imports what it needs when it runs.
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Annotated, NoReturn, cast
 
@@ -85,11 +85,16 @@ def report(error: BaseException, *, as_json: bool) -> int:
 
 def _first_of(error: BaseException) -> BaseException:
     """Of errors that ended tasks together, the first; one of ours before any other."""
-    while isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        inner = group.exceptions
-        error = next((each for each in inner if isinstance(each, ContactSyncError)), inner[0])
-    return error
+    single = list(_singles(error))
+    return next((each for each in single if isinstance(each, ContactSyncError)), single[0])
+
+
+def _singles(error: BaseException) -> Iterator[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+        yield from _singles(each)
 
 
 def _show_frames(error: BaseException) -> None:
