@@ -1,6 +1,5 @@
-"""`python -m contactsync` is the command `contactsync`."""
+"""`python -m contactsync`: the same as `contactsync`, for whoever has the interpreter and no scripts."""
 
 from contactsync.workers.cli.main import main
 
-if __name__ == "__main__":
-    main()
+main()

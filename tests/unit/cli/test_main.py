@@ -31,7 +31,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _process(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "contactsync.workers.cli", *arguments]
+    command = [sys.executable, "-m", "contactsync", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
 
 
@@ -136,7 +136,7 @@ def test_output_that_nobody_reads(tmp_path: Path) -> None:
     """When the reader is gone the command ends with 141, quietly, after its work."""
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "contactsync.workers.cli", "keys", "create-root", str(tmp_path / "key"), "--json"]
+    command = [sys.executable, "-m", "contactsync", "keys", "create-root", str(tmp_path / "key"), "--json"]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)  # noqa: S603
     os.close(writing)
     assert (done.returncode, done.stderr) == (READER_GONE, b"")

@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn, cast
 import typer
 from typer.main import get_command
 
+from contactsync.codecs.keys.core_dumps import forbid_core_dumps
 from contactsync.errors import ContactSyncError
 from contactsync.workers.cli import connections, contacts, demo, doctor, keys, processes, status, syncing, tenants
 from contactsync.workers.cli.ending import end_process
@@ -50,6 +51,7 @@ def _options(
 
 def main() -> NoReturn:
     """The entry point: runs a command and ends the process with its exit code (`docs/exit-codes.md`)."""
+    forbid_core_dumps()
     end_process(run_command(sys.argv[1:]))
 
 

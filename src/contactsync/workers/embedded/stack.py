@@ -136,7 +136,7 @@ class Stack:
     def _command(self, name: str, arguments: Sequence[str], settings: Mapping[str, str]) -> Command:
         """One of our own processes: it gets the caller's environment, where connections' secrets may be."""
         return Command(
-            argv=(sys.executable, "-m", "contactsync.workers.cli", *arguments),
+            argv=(sys.executable, "-m", "contactsync", *arguments),
             log=self.folder / f"{name}.log",
             cwd=self.folder,
             env={**_without_settings(os.environ), f"{PREFIX}LOG_FORMAT": "json", **settings},

@@ -1,5 +1,0 @@
-"""`python -m contactsync.workers.cli`: the same as `contactsync`, for whoever has the interpreter and no scripts."""
-
-from contactsync.workers.cli.main import main
-
-main()
