@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from typing import Annotated, NoReturn, cast
 
 import typer
@@ -36,6 +35,8 @@ for group in (demo, processes, doctor, tenants, connections, syncing, status, co
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"contactsync {version('contactsync')}")
         raise typer.Exit
 

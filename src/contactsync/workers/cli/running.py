@@ -1,7 +1,5 @@
 """What commands run in: an event loop, and the parts of the composition root where they need them."""
 
-import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +19,9 @@ def run(work: Coroutine[object, object, T]) -> T:
 
     Libraries say nothing meanwhile: what went wrong is the command's own sentence, and only the long processes log.
     """
+    import asyncio
+    import logging
+
     logging.disable(logging.CRITICAL)
     return asyncio.run(work)
 
@@ -36,6 +37,8 @@ def show(work: Coroutine[object, object, Report], *, as_json: bool) -> None:
 
 def run_process(settings: "Settings", work: Callable[[], Coroutine[object, object, None]]) -> None:
     """Run a long process, which logs (`workers/logs.py`)."""
+    import asyncio
+
     from contactsync.workers.logs import configure_logging
 
     configure_logging(settings.log_format, settings.log_level)
