@@ -24,7 +24,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the story instead of staying up.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Carry contacts from a real CardDAV server through Temporal into PostgreSQL, and prove what came of it.
+    """Carry contacts from a CardDAV server through Temporal into PostgreSQL, and prove it.
 
     Everything runs on this machine, in a temporary folder, and is gone at the end.
     """

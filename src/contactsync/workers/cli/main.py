@@ -26,8 +26,9 @@ app = typer.Typer(
     name="contactsync",
     help="Keeps copies of people's contacts fresh, clean and private.",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich help takes another 0.15 s to answer
 )
 for group in (demo, processes, doctor, tenants, connections, syncing, status, contacts, keys):
     group.register(app)

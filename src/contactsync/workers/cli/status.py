@@ -1,6 +1,5 @@
 """`contactsync status`: how fresh every connection is, and what one is doing."""
 
-import asyncio
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -107,6 +106,8 @@ async def _status(reference: str | None, *, check: bool) -> Report:
 
 
 async def _watch(reference: str | None, *, as_json: bool) -> None:
+    import asyncio
+
     async with open_parts() as parts:
         syncs = await _reach(parts) if reference is not None else None
         while True:
