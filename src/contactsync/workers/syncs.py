@@ -35,6 +35,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contactsync.activities.messages import PassResult, PauseRequest, Progress, SyncArgs
+from contactsync.codecs.payloads.connect import error_of
 from contactsync.errors import (
     ContactSyncError,
     NoWorker,
@@ -64,9 +65,7 @@ _FAILS_FOR_GOOD: Final = 3
 
 _PATIENCE: Final = SourceThrottled.__name__
 _LIVE_PRIORITY: Final = 2
-_UNREACHABLE: Final = frozenset(
-    {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.ABORTED}
-)
+_NOBODY_ANSWERS: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
 
 SyncHandle = WorkflowHandle[ConnectionSync, None]
 
@@ -148,7 +147,7 @@ class Syncs:
         except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError):
             return None
         except RPCError as error:
-            if error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION, *_UNREACHABLE}:
+            if error.status in _NOBODY_ANSWERS or isinstance(refusal_of(error), TemporalUnavailable):
                 return None
             raise refusal_of(error) from None
 
@@ -187,8 +186,8 @@ class Syncs:
                         timeout=_CALL,
                     )
         except RPCError as error:
-            if error.status in _UNREACHABLE:
-                raise refusal_of(error) from None
+            if isinstance(refusal_of(error), TemporalUnavailable):
+                raise TemporalUnavailable from None
 
     async def worker_polls(self) -> bool:
         """Whether a worker has lately asked for work of both sorts."""
@@ -283,16 +282,12 @@ def temporal_errors() -> Generator[None]:
 
 
 def refusal_of(error: RPCError) -> TemporalError:
-    """What a failed call means."""
-    if error.status in _UNREACHABLE:
-        return TemporalUnavailable()
+    """What a failed call means; those that are about search attributes and namespaces say what to do."""
     if error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message:
         return TemporalRefused("Temporal does not know contactsync's search attributes; run `contactsync migrate`")
     if error.status is RPCStatusCode.NOT_FOUND and "amespace" in error.message:
         return TemporalRefused("there is no such Temporal namespace; create it, or check the setting")
-    if error.status in {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}:
-        return TemporalRefused("Temporal refused the credentials; check the API key")
-    return TemporalRefused(f"Temporal refused the request ({error.status.name})")
+    return error_of(error)
 
 
 def _args(sync: Sync) -> SyncArgs:

@@ -62,7 +62,7 @@ def temporal_errors() -> Generator[None]:
     try:
         yield
     except RPCError as error:
-        raise _mapped(error) from None
+        raise error_of(error) from None
 
 
 def _check_address(address: str) -> None:
@@ -100,7 +100,8 @@ async def _check_namespace(client: Client) -> None:
         raise
 
 
-def _mapped(error: RPCError) -> TemporalError:
+def error_of(error: RPCError) -> TemporalError:
+    """What a failed call means, without the server's text."""
     if error.status in _AGAIN:
         return TemporalUnavailable()
     if error.status in {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}:
