@@ -2,7 +2,7 @@
 
 Our own lines: a constant event and the fields of `FIELDS`, each with the shape its value must have; anything else is
 dropped and counted in the line's `dropped`. Records of other libraries (the Temporal SDK logs exception texts, httpx
-URLs, vobject the line it cannot read) keep logger, level, place in the code, the exception's class, and a message only
+URLs, parsers their line) keep logger, level, place in the code, the exception's class, and a message only
 where it is one of `KNOWN_MESSAGES`. Tracebacks are frames without texts.
 """
 
