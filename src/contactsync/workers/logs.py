@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Literal, TextIO
@@ -27,7 +27,7 @@ def configure_logging(log_format: LogFormat = "auto", level: LogLevel = "INFO") 
     Libraries speak from WARNING on, and at `level` when that is DEBUG. Call it again after a library has set up
     handlers of its own. Uncaught exceptions, unraisable ones and warnings become lines too.
     """
-    chain = (*PROCESSORS, _renderer(log_format))
+    chain: list[Processor] = [*PROCESSORS, _renderer(log_format)]
     own_level = logging.getLevelNamesMapping()[level]
     structlog.configure(
         processors=chain,
@@ -42,7 +42,7 @@ def configure_logging(log_format: LogFormat = "auto", level: LogLevel = "INFO") 
 class ForeignHandler(logging.Handler):
     """Takes the standard library's records, keeps what is code, and drops every text that may hold a value."""
 
-    def __init__(self, chain: tuple[Processor, ...]) -> None:
+    def __init__(self, chain: Sequence[Processor]) -> None:
         super().__init__()
         self._chain = chain
 
@@ -79,7 +79,7 @@ def _write(line: str) -> None:
         stream.flush()
 
 
-def _run(chain: tuple[Processor, ...], event: MutableMapping[str, object]) -> str:
+def _run(chain: Sequence[Processor], event: MutableMapping[str, object]) -> str:
     result: object = event
     for processor in chain:
         result = processor(None, "", result)  # pyright: ignore[reportArgumentType]  # each hands its result to the next
