@@ -15,7 +15,9 @@ from contactsync.activities.messages import PauseRequest
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.errors import CredentialsRejected, SourceAddressWrong, SourceUnavailable
+from contactsync.workers.embedded.installed import temporal_program
 from contactsync.workflows.connection_sync import ConnectionSync
 
 
@@ -174,3 +176,21 @@ async def test_the_server_holds_no_contact_in_the_clear(client: WorkflowEnvironm
         blob = b"".join(event.SerializeToString() for event in history.events)
         assert b"Zaphod" not in blob
         assert b"betelgeuse" not in blob
+
+
+async def test_a_run_ends_when_temporal_suggests_it(tmp_path: Path) -> None:
+    """On a real server that suggests it at 40 events, passes go on in new runs and no state is lost."""
+    ring = KeyRing(MemoryKeyStore(), FileRootKey.create(tmp_path / "root.key"))
+    await ring.create_tenant(TENANT)
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(temporal_program()),
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
+        plugins=[SealingPlugin(ring)],
+    ) as environment:
+        script = Script(pages=2)
+        async with syncing(environment, script) as handle:
+            latest = environment.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
+            for number in range(1, 6):
+                assert (await latest.execute_update(ConnectionSync.sync_now)).counts.added == 20
+                assert (await latest.query(ConnectionSync.progress)).passes == number
+            assert (await latest.describe()).run_id != handle.first_execution_run_id
