@@ -1,5 +1,7 @@
 """`contactsync connection …`: a tenant's links to its sources."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +20,7 @@ from contactsync.workers.cli.options import (
 )
 from contactsync.workers.cli.output import Json, Report, card, table
 from contactsync.workers.cli.references import pick, whole_id
-from contactsync.workers.cli.running import open_parts, open_syncs, show
+from contactsync.workers.cli.running import actor, open_parts, open_syncs, show
 from contactsync.workers.cli.tenants import find_tenant
 
 if TYPE_CHECKING:
@@ -157,18 +159,24 @@ async def _add(tenant_reference: str, new: "NewConnection", *, check: bool, star
         tenant = await find_tenant(parts.directory, tenant_reference)
         info = await check_source(new, tenant.policy.fields) if check else None
         syncs = await open_syncs(parts) if start else None
-        connection = await parts.directory.add_connection(tenant.tenant_id, new)
+        connection = await parts.directory.add_connection(tenant.tenant_id, new, actor=actor())
         if syncs is not None:
             await _start(syncs, connection)
     return _added(connection, info, started=start)
 
 
 async def _start(syncs: "Syncs", connection: "Connection") -> None:
-    try:
+    async with _saying(f"the connection is kept, and `contactsync sync now {connection.connection_id}` starts it"):
         await syncs.start(sync_of(connection))
+
+
+@asynccontextmanager
+async def _saying(consequence: str) -> AsyncGenerator[None]:
+    """Add to what Temporal refused what that means for the connection."""
+    try:
+        yield
     except TemporalError as error:
-        kept = f"the connection is kept, and `contactsync sync now {connection.connection_id}` starts it"
-        raise type(error)(f"{error}; {kept}") from None
+        raise type(error)(f"{error}; {consequence}") from None
 
 
 async def _list(tenant_reference: str | None) -> Report:
@@ -195,18 +203,20 @@ async def _pause(reference: str, reason: PauseReason) -> Report:
     async with open_parts() as parts:
         connection = await find_connection(parts.directory, reference)
         # the database first: no pass begins any more, even if Temporal cannot be reached
-        await parts.directory.set_paused(connection.tenant_id, connection.connection_id, reason.value)
-        told = await (await open_syncs(parts)).pause(sync_of(connection), reason.value)
+        await parts.directory.set_paused(connection.tenant_id, connection.connection_id, reason.value, actor=actor())
+        async with _saying("the pause is recorded, so that no pass begins; the one under way goes on"):
+            told = await (await open_syncs(parts)).pause(sync_of(connection), reason.value)
     return _steered(connection, "connection paused", {"paused": reason.value, "running": told})
 
 
 async def _resume(reference: str) -> Report:
     async with open_parts() as parts:
         connection = await find_connection(parts.directory, reference)
-        await parts.directory.set_paused(connection.tenant_id, connection.connection_id, None)
-        syncs = await open_syncs(parts)
-        await syncs.start(sync_of(connection))
-        told = await syncs.resume(sync_of(connection))
+        await parts.directory.set_paused(connection.tenant_id, connection.connection_id, None, actor=actor())
+        async with _saying("resume it again once Temporal answers"):
+            syncs = await open_syncs(parts)
+            await syncs.start(sync_of(connection))
+            told = await syncs.resume(sync_of(connection))
     return _steered(connection, "connection resumed", {"paused": None, "running": told})
 
 

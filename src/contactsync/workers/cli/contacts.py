@@ -1,6 +1,5 @@
 """`contactsync contacts …`: the only commands that show a person's values, to holders of the keys, audited."""
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ from contactsync.workers.cli.connections import find_connection
 from contactsync.workers.cli.options import JsonFlag, TenantOption
 from contactsync.workers.cli.output import Json, Report, card, table
 from contactsync.workers.cli.references import whole_id
-from contactsync.workers.cli.running import open_parts, show
+from contactsync.workers.cli.running import actor, open_parts, show
 from contactsync.workers.cli.tenants import find_tenant
 
 if TYPE_CHECKING:
@@ -82,11 +81,6 @@ def count(
 ) -> None:
     """Count a tenant's contacts; none is opened."""
     show(_count(tenant, connection), as_json=as_json)
-
-
-def actor() -> str:
-    """Who opens contacts here, for the audit log: the user's number, which names nobody."""
-    return f"cli/{os.getuid()}"
 
 
 async def _find(tenant_reference: str, email: str, phone: str, reason: str) -> Report:

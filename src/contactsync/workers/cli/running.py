@@ -1,5 +1,6 @@
 """What commands run in: an event loop, and the parts of the composition root where they need them."""
 
+import os
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from contactsync.workers.syncs import Syncs
 
 T = TypeVar("T")
+
+
+def actor() -> str:
+    """Who acts here, for the audit log: the user's number, which names nobody."""
+    return f"cli/{os.getuid()}"
 
 
 def run(work: Coroutine[object, object, T]) -> T:

@@ -9,7 +9,7 @@ from contactsync.errors import TenantNotFound
 from contactsync.workers.cli.options import JsonFlag, TenantArgument, parse_fields, parse_region
 from contactsync.workers.cli.output import Json, Report, card, table
 from contactsync.workers.cli.references import pick, whole_id
-from contactsync.workers.cli.running import open_parts, show
+from contactsync.workers.cli.running import actor, open_parts, show
 
 if TYPE_CHECKING:
     from contactsync.activities.store.directory import Directory, Tenant, TenantPolicy
@@ -79,7 +79,7 @@ def _policy(region: str | None, fields: str | None) -> "TenantPolicy":
 
 async def _add(label: str, policy: "TenantPolicy") -> Report:
     async with open_parts() as parts:
-        tenant = await parts.directory.add_tenant(label, policy)
+        tenant = await parts.directory.add_tenant(label, policy, actor=actor())
     return _one(tenant, "tenant added", {})
 
 
