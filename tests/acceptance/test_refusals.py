@@ -174,6 +174,9 @@ async def test_a_temporal_that_is_down(deployment: Deployment, book: AddressBook
     assert await nowhere.refused(*ADD, tenant, *book.options()) == (6, "TemporalUnavailable")
     assert await nowhere.refused_process("worker") == 6
     assert await _connections(deployment) == []
+    connection = await deployment.connection(tenant, *book.options(), "--no-start")
+    assert await nowhere.refused("connection", "pause", connection) == (6, "TemporalUnavailable")
+    assert (await deployment.json("connection", "show", connection)).at("connection", "paused") == "operator"
 
 
 async def test_no_worker(deployment: Deployment) -> None:
