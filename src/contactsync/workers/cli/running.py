@@ -58,10 +58,13 @@ async def open_parts() -> "AsyncGenerator[Parts]":
     Raises:
         SettingsError, DatabaseError, NotMigrated: before anything is done.
     """
-    from contactsync.workers.bootstrap import opened
     from contactsync.workers.settings import load_settings
 
-    async with opened(load_settings()) as parts:
+    settings = load_settings()
+    settings.database()  # what is missing is told at once, before the rest is imported
+    from contactsync.workers.bootstrap import opened
+
+    async with opened(settings) as parts:
         yield parts
 
 
