@@ -14,6 +14,7 @@ async def main(folder: Path) -> None:
     child = await Child.start(Command(("/bin/sleep", "600"), folder / "log", folder, plain_environment(folder)))
     fork = os.fork()
     if fork == 0:
+        signal.alarm(120)  # even if the test fails and forgets it
         signal.pause()
     print(child.pid, fork, flush=True)  # noqa: T201  # the test reads it
     await child.wait()

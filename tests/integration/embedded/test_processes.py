@@ -13,6 +13,7 @@ import pytest
 from contactsync.errors import SettingsError
 from contactsync.workers.embedded.folders import service_user, temporary_folder
 from contactsync.workers.embedded.processes import (
+    GUARD,
     Child,
     ChildEnded,
     ChildNotReady,
@@ -22,7 +23,7 @@ from contactsync.workers.embedded.processes import (
     run,
 )
 
-from .running import Living, gone, process_at
+from .running import Living, descendants, gone, process_at
 
 PROGRAM = Path(__file__).with_name("forking_program.py")
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
@@ -110,6 +111,29 @@ async def test_a_killed_guard_takes_its_child_along(folder: Path, user: RunAs | 
     await child.stop()
 
 
+async def test_a_parent_that_is_gone_already_gets_no_child() -> None:
+    """A guard whose parent ended before it could be watched starts nothing."""
+    arguments = (signal.SIGTERM.value, 1.0, -1, -1, os.getppid(), "/bin/sh", "-c", "echo started >&2")
+    guard = await asyncio.create_subprocess_exec(
+        sys.executable, str(GUARD), *map(str, arguments), stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    assert await guard.communicate() == (b"", b"")
+    assert guard.returncode == 127
+
+
+async def test_a_cancelled_start_leaves_nothing_running(folder: Path) -> None:
+    """A start that is cancelled before the child is known ends the child."""
+    before = descendants(os.getpid())
+    starting = asyncio.ensure_future(Child.start(_command(folder, "/bin/sleep", "600")))
+    async with asyncio.timeout(30):
+        while set(descendants(os.getpid())) <= set(before):  # noqa: ASYNC110  # another process begins
+            await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert set(descendants(os.getpid())) <= set(before)
+
+
 async def test_the_terminal_does_not_reach_children(folder: Path) -> None:
     """Ctrl-C goes to contactsync alone, which stops its children in order."""
     child = await Child.start(_command(folder, "/bin/sleep", "600"))
@@ -147,3 +171,17 @@ async def test_children_get_no_foreign_settings(folder: Path, monkeypatch: pytes
     assert "planted" not in seen
     assert f"HOME={folder}" in seen
     assert seen.splitlines()[-1].endswith("77")
+
+
+def test_a_loop_that_ends_does_not_hang(folder: Path) -> None:
+    """A start that is still under way when its event loop ends is cancelled, and leaves nothing running."""
+
+    async def leave() -> None:
+        starting.append(asyncio.ensure_future(Child.start(_command(folder, "/bin/sleep", "600"))))
+        await asyncio.sleep(0)
+
+    before = descendants(os.getpid())
+    starting: list[asyncio.Future[Child]] = []
+    asyncio.run(leave())
+    assert starting[0].cancelled()
+    assert set(descendants(os.getpid())) <= set(before)

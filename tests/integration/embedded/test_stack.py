@@ -17,14 +17,14 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, StartWorkflowExecutionRequest
 from temporalio.service import ConnectConfig, ServiceClient
 
-from contactsync.errors import RootKeyUnavailable, SettingsError
-from contactsync.workers.embedded.folders import service_user, temporary_folder
+from contactsync.errors import RootKeyUnavailable, SettingsError, TemporalUnavailable
+from contactsync.workers.embedded.folders import FolderLock, service_user, temporary_folder
 from contactsync.workers.embedded.ports import is_free
 from contactsync.workers.embedded.processes import RunAs
 from contactsync.workers.embedded.stack import Stack
-from contactsync.workers.embedded.temporal import NAMESPACE
+from contactsync.workers.embedded.temporal import NAMESPACE, TemporalOptions, TemporalServer
 
-from .running import descendants, gone, process_at, python_for
+from .running import Python, descendants, gone, process_at, python_for
 
 PROGRAM = Path(__file__).with_name("stack_program.py")
 USERS = ("root", "ordinary") if os.geteuid() == 0 else ("ordinary",)
@@ -46,6 +46,7 @@ class Place:
 
     folder: Path
     user: RunAs | None
+    python: Python
 
 
 @pytest.fixture(params=USERS)
@@ -56,21 +57,20 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         (folder / "home").mkdir(mode=0o700 if user else 0o711)
         if user:
             os.chown(folder / "home", user.uid, user.gid)
-        yield Place(folder, user)
+        yield Place(folder, user, python_for(user, folder / "python"))
 
 
 @asynccontextmanager
 async def _program(place: Place) -> AsyncGenerator[tuple[Process, Facts]]:
-    python = python_for(place.user, place.folder / f"python-{uuid4()}")
     source = place.folder / "program.py"
     source.write_text(PROGRAM.read_text())
     source.chmod(0o644)
     process = await asyncio.create_subprocess_exec(
-        *(str(python.program), str(source), str(place.folder / "home")),
+        *(str(place.python.program), str(source), str(place.folder / "home")),
         stdin=PIPE,
         stdout=PIPE,
         cwd="/",
-        env={**python.environment, "HOME": str(place.folder / "home"), "TMPDIR": str(place.folder / "home")},
+        env={**place.python.environment, "HOME": str(place.folder / "home"), "TMPDIR": str(place.folder / "home")},
         umask=0o022,
         user=place.user.uid if place.user else None,
         group=place.user.gid if place.user else None,
@@ -90,17 +90,15 @@ def _modes(folder: Path) -> dict[str, int]:
 
 
 async def test_everything_ends_with_its_parent_and_starts_again(place: Place) -> None:
-    """A parent that is killed takes all its servers with it, and a new one finds all their data."""
+    """A parent that is killed takes all its servers with it; a new one, started at once, finds all their data."""
     modes = _modes(place.folder)
     async with _program(place) as (process, first):
         await _write(first)
         started = descendants(process.pid)
         assert {process_at(pid) for pid in first.servers} <= set(started)
-        process.kill()
-        await process.wait()
-        await gone(started)
     async with _program(place) as (_, second):
         assert await _read(second) == (1, 1)
+        await gone(started)
     assert _modes(place.folder) == modes
 
 
@@ -212,3 +210,33 @@ async def _read(facts: Facts) -> tuple[int, int]:
         DescribeWorkflowExecutionRequest(namespace=NAMESPACE, execution=WorkflowExecution(workflow_id="kept"))
     )
     return number, answer.workflow_execution_info.status
+
+
+async def test_what_cannot_start_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When one server cannot start, the other is stopped, and the folder is free again."""
+
+    async def fail(_folder: Path, _options: TemporalOptions) -> TemporalServer:
+        raise TemporalUnavailable
+
+    before = descendants(os.getpid())
+    with temporary_folder(service_user()) as folder:
+        with monkeypatch.context() as patch:
+            patch.setattr(TemporalServer, "start", fail)
+            with pytest.raises(TemporalUnavailable):
+                await Stack.start(folder)
+        (await FolderLock.take(folder, 1)).release()
+    assert set(descendants(os.getpid())) <= set(before)
+
+
+async def test_a_cancelled_start_leaves_nothing_running() -> None:
+    """Ctrl-C while the servers start stops those that did."""
+    before = descendants(os.getpid())
+    with temporary_folder(service_user()) as folder:
+        starting = asyncio.ensure_future(Stack.start(folder))
+        async with asyncio.timeout(60):
+            while not (folder / "postgres" / "initdb.log").exists():  # noqa: ASYNC110  # another process makes it
+                await asyncio.sleep(0.01)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    await gone(set(descendants(os.getpid())) - set(before))

@@ -190,7 +190,7 @@ async def _make_data(setup: _Setup, password: str) -> None:
     try:
         code = await run(setup.command("initdb", "-D", str(setup.data), *arguments, log="initdb.log"))
     finally:
-        pwfile.unlink()
+        pwfile.unlink(missing_ok=True)
     if code != 0:
         raise DatabaseUnavailable(f"initdb failed with exit code {code}; its log is {setup.folder / 'initdb.log'}")
 

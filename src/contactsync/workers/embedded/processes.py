@@ -1,15 +1,20 @@
 """Servers as child processes: started under a guard, awaited until ready, stopped politely and then firmly."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import subprocess
 import sys
-from asyncio.subprocess import PIPE, Process
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from contactsync.errors import ContactSyncError, SettingsError
+
+T = TypeVar("T")
 
 GUARD = Path(__file__).with_name("guard.py")
 POLL_SECONDS = 0.01
@@ -50,10 +55,9 @@ class Command:
 class Child:
     """A running server and its guard."""
 
-    def __init__(self, command: Command, process: Process, pid: int) -> None:
+    def __init__(self, command: Command, guard: "_Guard", pid: int) -> None:
         self._command = command
-        self._guard = process
-        self._ended = asyncio.ensure_future(process.wait())
+        self._guard = guard
         self.pid = pid
 
     @classmethod
@@ -63,11 +67,15 @@ class Child:
         Raises:
             SettingsError: it cannot be executed, or not as that user.
         """
-        guard = await _start_guard(command)
-        assert guard.stdout is not None  # noqa: S101  # it is a pipe
-        word, _, value = (await guard.stdout.readline()).decode().partition(" ")
+        guard = _Guard(command)
+        try:
+            word, _, value = (await asyncio.shield(guard.said)).partition(" ")
+        except asyncio.CancelledError:  # nothing may be left running
+            guard.ask_to_stop()
+            await asyncio.shield(guard.ended)
+            raise
         if word != "running":
-            await guard.wait()
+            await asyncio.shield(guard.ended)
             raise SettingsError(_refusal(command, int(value or 0)))
         return cls(command, guard, int(value))
 
@@ -79,11 +87,11 @@ class Child:
     @property
     def ended(self) -> bool:
         """Whether it is over."""
-        return self._ended.done()
+        return self._guard.ended.done()
 
     async def wait(self) -> int:
         """Its exit code, once it has ended; 128 + signal when a signal ended it."""
-        return await asyncio.shield(self._ended)
+        return await asyncio.shield(self._guard.ended)
 
     async def until(self, ready: Callable[[], Awaitable[bool]], seconds: float) -> None:
         """Return as soon as `ready()` says so.
@@ -95,7 +103,7 @@ class Child:
         try:
             async with asyncio.timeout(seconds):
                 while not await ready():
-                    await asyncio.wait({self._ended}, timeout=POLL_SECONDS)
+                    await asyncio.wait({self._guard.ended}, timeout=POLL_SECONDS)
                     if self.ended:
                         raise ChildEnded(f"{self._name} ended while it was starting; its log is {self.log}")
         except TimeoutError:
@@ -103,8 +111,7 @@ class Child:
 
     async def stop(self) -> int:
         """Ask it to stop, after its grace kill it; returns its exit code. Stopping twice is fine."""
-        assert self._guard.stdin is not None  # noqa: S101  # it is a pipe
-        self._guard.stdin.close()
+        self._guard.ask_to_stop()
         try:
             async with asyncio.timeout(self._command.grace_seconds + GUARD_MARGIN_SECONDS):
                 return await self.wait()
@@ -132,16 +139,52 @@ def plain_environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-async def _start_guard(command: Command) -> Process:
+class _Guard:
+    """The guard's process. `said` becomes its one line, `ended` its exit code.
+
+    Not asyncio's own subprocesses: those hang when they are cancelled while they start, or when the loop ends.
+    """
+
+    def __init__(self, command: Command) -> None:
+        loop = asyncio.get_running_loop()
+        self.said: asyncio.Future[str] = loop.create_future()
+        self.ended: asyncio.Future[int] = loop.create_future()
+        self._process = _popen(command)
+        threading.Thread(target=self._watch, args=(loop,), name=f"guard-{self._process.pid}", daemon=True).start()
+
+    def ask_to_stop(self) -> None:
+        """Close the pipe. Doing it twice is fine."""
+        assert self._process.stdin is not None  # noqa: S101  # it is a pipe
+        self._process.stdin.close()
+
+    def kill(self) -> None:
+        """Make an end of it."""
+        self._process.kill()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._process.stdout is not None  # noqa: S101  # it is a pipe
+        with self._process.stdout as said:
+            self._tell(loop, self.said, said.readline().decode())
+        code = self._process.wait()
+        self.ask_to_stop()
+        self._tell(loop, self.ended, code)
+
+    @staticmethod
+    def _tell(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]", value: T) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, nobody waits any more
+            loop.call_soon_threadsafe(future.set_result, value)
+
+
+def _popen(command: Command) -> "subprocess.Popen[bytes]":
     user = command.user or RunAs(-1, -1)
     options = (command.stop_signal.value, command.grace_seconds, user.uid, user.gid, os.getpid())
     log = os.open(command.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.fchmod(log, 0o600)
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(GUARD), *map(str, options), *command.argv),
-            stdin=PIPE,
-            stdout=PIPE,
+        return subprocess.Popen(  # noqa: S603  # no shell; what runs is the caller's affair
+            (sys.executable, "-I", "-S", str(GUARD), *map(str, options), *command.argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=log,
             cwd=command.cwd,
             env=dict(command.env),

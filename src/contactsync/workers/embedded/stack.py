@@ -152,18 +152,33 @@ async def _started(folder: Path, lock: FolderLock) -> Stack:
     _provide_root_key(folder)
     codec_port = free_port()
     options = TemporalOptions(codec_endpoint=f"http://{LOOPBACK}:{codec_port}")
-    database, temporal = await asyncio.gather(
-        _provisioned(folder / "postgres"), TemporalServer.start(folder / "temporal", options), return_exceptions=True
+    starting = (
+        asyncio.ensure_future(_provisioned(folder / "postgres")),
+        asyncio.ensure_future(TemporalServer.start(folder / "temporal", options)),
     )
-    if isinstance(database, BaseException):
-        if not isinstance(temporal, BaseException):
-            await temporal.stop()
-        raise database
-    postgres, urls = database
-    if isinstance(temporal, BaseException):
-        await postgres.stop()
-        raise temporal
+    try:
+        (postgres, urls), temporal = await asyncio.gather(*starting)
+    except BaseException:
+        await _undo(*starting)
+        raise
     return Stack(folder, lock, postgres, temporal, urls, codec_port)
+
+
+async def _undo(
+    database: "asyncio.Future[tuple[PostgresServer, DatabaseUrls]]", temporal: "asyncio.Future[TemporalServer]"
+) -> None:
+    """Stop what has started, when not everything could."""
+    for task in (database, temporal):
+        task.cancel()
+    await asyncio.wait((database, temporal))
+    if _succeeded(database):
+        await database.result()[0].stop()
+    if _succeeded(temporal):
+        await temporal.result().stop()
+
+
+def _succeeded(task: "asyncio.Future[tuple[PostgresServer, DatabaseUrls]] | asyncio.Future[TemporalServer]") -> bool:
+    return not task.cancelled() and task.exception() is None
 
 
 async def _provisioned(folder: Path) -> tuple[PostgresServer, DatabaseUrls]:
