@@ -38,6 +38,7 @@ MAJOR_VERSION = "18"
 READY_SECONDS = 60.0  # crash recovery of a big database takes its time
 STOP_SECONDS = 20.0
 PORT_TRIES = 3
+PROC = Path("/proc")
 PASSWORD_BYTES = 24
 
 SETTINGS = {
@@ -211,8 +212,8 @@ def _clear_stale_pid(data: Path) -> None:
     the folder's lock, so only a server that somebody else started by hand can still be there.
     """
     pid_file = data / "postmaster.pid"
-    if not pid_file.exists():
-        return
+    if not pid_file.exists() or not PROC.joinpath("self").exists():
+        return  # without /proc nobody can tell, and PostgreSQL's own check has to do
     first, *_ = pid_file.read_text().splitlines() or [""]
     if first.isdigit() and _serves(int(first), data):
         raise SettingsError(f"another PostgreSQL (process {first}) runs on {data}; stop it, or choose another folder")
@@ -221,9 +222,7 @@ def _clear_stale_pid(data: Path) -> None:
 
 def _serves(pid: int, data: Path) -> bool:
     """Whether the process is a PostgreSQL server on these data: its working folder is the data folder."""
-    process = Path("/proc") / str(pid)
-    if not process.parent.joinpath("self").exists():
-        return False  # no /proc here: PostgreSQL's own check of its shared memory has to do
+    process = PROC / str(pid)
     try:
         return process.joinpath("comm").read_text().strip() == "postgres" and process.joinpath("cwd").samefile(data)
     except OSError:
