@@ -4,16 +4,17 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateHandle
 
 from contactsync.activities.contacts.made_up import personal_strings
 from contactsync.activities.messages import ConnectionRef, PassResult
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
+from contactsync.errors import ProcessEnded
 from contactsync.workers.bootstrap import Parts
 from contactsync.workers.demo.book import Book, Expected
 from contactsync.workers.demo.comparison import compare, held_contacts
@@ -34,6 +35,9 @@ _KILL_AT_PAGE: Final = 2
 _POLL_SECONDS: Final = 0.05
 TENANTS: Final = (("Nordwind", "DE", "nordwind"), ("Bluebird", "US", "bluebird"))
 """Label, region, and user of the CardDAV server."""
+
+
+Asked = WorkflowUpdateHandle[PassResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class Story:
     async def _pass(self, name: str, expected: Sequence[Expected], *, kill: bool = False) -> None:
         syncs = self._syncs()
         began = time.monotonic()
-        asked = [await syncs.sync_now(tenant.sync) for tenant in self.tenants]
+        asked = [await self._while_worker_runs(syncs.sync_now(tenant.sync)) for tenant in self.tenants]
         waiting = [asyncio.ensure_future(handle.result()) for handle in asked]
         if kill:
             await self._kill_worker_in_the_middle(waiting)
@@ -161,9 +165,24 @@ class Story:
                 )
             )
 
+    async def _while_worker_runs(self, asking: Coroutine[object, object, Asked]) -> Asked:
+        """The answer, which would never come if the worker ended by itself."""
+        task, ended = asyncio.ensure_future(asking), asyncio.ensure_future(self.worker.wait())
+        await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not task.done():
+            task.cancel()
+        self._require_worker()
+        return await task
+
+    def _require_worker(self) -> None:
+        if self.worker.ended:
+            raise ProcessEnded("the worker ended by itself; `contactsync up` starts one whose log is kept")
+
     async def _watch(self, waiting: Sequence[asyncio.Future[PassResult]]) -> None:
         """Show progress until all passes are over."""
         while not all(task.done() for task in waiting):
+            self._require_worker()
             for tenant in self.tenants:
                 await self._show_progress(tenant)
             await asyncio.wait(waiting, timeout=_POLL_SECONDS)
@@ -177,6 +196,7 @@ class Story:
 
     async def _kill_worker_in_the_middle(self, waiting: Sequence[asyncio.Future[PassResult]]) -> None:
         while not any(task.done() for task in waiting):
+            self._require_worker()
             self.killed_at_page = await self._show_progress(self.tenants[0])
             if self.killed_at_page >= _KILL_AT_PAGE:
                 break
