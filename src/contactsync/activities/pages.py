@@ -3,9 +3,9 @@
 A body is a JSON array of records, each with an `op`. Counts and flags are in the page's head.
 """
 
-from collections.abc import Iterable, MutableSequence, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -19,6 +19,7 @@ BODY_BYTES: Final = 1_500_000
 """Sources bound a page by its text, which JSON may write longer; Temporal refuses a payload past 2 MiB for ever."""
 
 _BRACKETS: Final = 2
+"""What an array of one record takes beside it."""
 
 
 class RawContact(Frozen):
@@ -68,6 +69,7 @@ class Bad(Frozen):
 
 RawRecord = RawContact | Gone | Same | Bad
 CleanRecord = CleanContact | Gone | Same | Bad
+Listed = TypeVar("Listed", RawContact, CleanContact)
 
 _raw_records = TypeAdapter(list[Annotated[RawRecord, Field(discriminator="op")]])
 _clean_records = TypeAdapter(list[Annotated[CleanRecord, Field(discriminator="op")]])
@@ -126,13 +128,7 @@ class Body:
 
 def raw_body(records: Iterable[RawRecord], limit: int = BODY_BYTES) -> Body:
     """The body of a `Page`, at most `limit` bytes: the largest contacts become quarantine entries until it fits."""
-    kept = list(records)
-    content = _raw_records.dump_json(kept, exclude_defaults=True)
-    if len(content) > limit:
-        sizes = [len(_raw_records.dump_json([record], exclude_defaults=True)) for record in kept]
-        _set_aside_largest(kept, sizes, limit)
-        content = _raw_records.dump_json(kept, exclude_defaults=True)
-    return Body(content, _quarantined(kept))
+    return _body(list(records), _raw_records, limit)
 
 
 def load_raw(body: bytes) -> list[RawRecord]:
@@ -149,13 +145,7 @@ def load_raw(body: bytes) -> list[RawRecord]:
 
 def clean_body(records: Iterable[CleanRecord], limit: int = BODY_BYTES) -> Body:
     """The body of a `CleanPage`, bounded as that of a `Page`."""
-    kept = list(records)
-    content = _clean_records.dump_json(kept, exclude_defaults=True)
-    if len(content) > limit:
-        sizes = [len(_clean_records.dump_json([record], exclude_defaults=True)) for record in kept]
-        _set_aside_largest(kept, sizes, limit)
-        content = _clean_records.dump_json(kept, exclude_defaults=True)
-    return Body(content, _quarantined(kept))
+    return _body(list(records), _clean_records, limit)
 
 
 def load_clean(body: bytes) -> list[CleanRecord]:
@@ -170,18 +160,18 @@ def load_clean(body: bytes) -> list[CleanRecord]:
         raise PageUnreadable from None
 
 
-def _set_aside_largest(
-    records: MutableSequence[RawRecord] | MutableSequence[CleanRecord], sizes: Sequence[int], limit: int
-) -> None:
-    """Put the largest records aside until the rest, of `sizes` bytes each with its brackets, is within the limit."""
-    total = sum(sizes)
-    for position in sorted(range(len(records)), key=lambda position: sizes[position], reverse=True):
-        if total <= limit:
-            return
-        bad = Bad(op="bad", id=records[position].id, reason=QuarantineReason.TOO_LARGE)
-        records[position] = bad
-        total -= sizes[position] - len(bad.model_dump_json()) - _BRACKETS
-
-
-def _quarantined(records: Sequence[RawRecord | CleanRecord]) -> int:
-    return sum(isinstance(record, Bad) for record in records)
+def _body(
+    records: list[Listed | Gone | Same | Bad], adapter: TypeAdapter[list[Listed | Gone | Same | Bad]], limit: int
+) -> Body:
+    content = adapter.dump_json(records, exclude_defaults=True)
+    if len(content) > limit:
+        sizes = [len(adapter.dump_json([record], exclude_defaults=True)) for record in records]
+        total = sum(sizes)
+        for position in sorted(range(len(sizes)), key=lambda position: sizes[position], reverse=True):
+            if total <= limit:
+                break
+            aside = Bad(op="bad", id=records[position].id, reason=QuarantineReason.TOO_LARGE)
+            records[position] = aside
+            total -= sizes[position] - len(aside.model_dump_json()) - _BRACKETS
+        content = adapter.dump_json(records, exclude_defaults=True)
+    return Body(content, sum(isinstance(record, Bad) for record in records))
