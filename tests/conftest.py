@@ -1,5 +1,6 @@
 """The servers that integration tests share, and a fresh database for each test."""
 
+import signal
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -16,6 +17,15 @@ from .no_skips import pytest_make_collect_report, pytest_runtest_makereport
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 TEMPLATE = "contactsync_template"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the commands under test, also where a shell started the tests in the background.
+
+    Such a shell has SIGINT ignored, and what is ignored is inherited; a handler is not.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
