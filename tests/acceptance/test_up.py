@@ -71,7 +71,7 @@ async def _document(process: asyncio.subprocess.Process) -> str:
 def _exports(file: Path) -> dict[str, str]:
     words = [shlex.split(line) for line in file.read_text().splitlines()]
     assert all(word == "export" for word, _ in words)
-    return dict(pair.split("=", 1) for _, pair in words)  # type: ignore[misc]
+    return {name: value for name, _, value in (pair.partition("=") for _, pair in words)}
 
 
 async def test_up_serves_other_terminals_and_keeps_what_it_holds(installed_contactsync: Installed) -> None:
