@@ -5,7 +5,9 @@
     ├── NotFound                      exit 4   never
     │   ├── TenantNotFound
     │   ├── ConnectionNotFound
-    │   └── ContactNotFound
+    │   ├── ContactNotFound
+    │   ├── BackfillNotFound
+    │   └── HoldNotFound
     ├── DatabaseError                 exit 5
     │   ├── DatabaseUnavailable                again
     │   ├── DatabaseReadOnly                   again
@@ -35,7 +37,9 @@
         ├── SourceUnavailable         exit 8   again
         ├── SourceThrottled           exit 8   after a time
         ├── SourceAddressWrong        exit 8   never
+        ├── AddressForbidden          exit 8   never
         ├── SourceMisbehaved          exit 8   again
+        ├── SourceLoops               exit 8   never
         ├── CursorExpired             exit 8   never
         ├── CredentialsRejected       exit 9   never
         └── SecretUnavailable         exit 9   again
@@ -93,6 +97,14 @@ class ConnectionNotFound(NotFound):
 
 class ContactNotFound(NotFound):
     """there is no such contact in this tenant"""
+
+
+class BackfillNotFound(NotFound):
+    """there is no such backfill; `contactsync backfill status` shows those there are"""
+
+
+class HoldNotFound(NotFound):
+    """no such deletions are held; `contactsync deletes list` shows those that are"""
 
 
 class DatabaseError(ContactSyncError):
@@ -256,6 +268,14 @@ class SourceMisbehaved(SourceError):
     """the source's answer is cut off or is not what its protocol says; it is tried again"""
 
     retry = Retry.AGAIN
+
+
+class AddressForbidden(SourceError):
+    """the source's address is inside a network that connections may not reach; an operator may allow it by setting"""
+
+
+class SourceLoops(SourceError):
+    """the source's pages do not come to an end; nothing is deleted because of it. Mend the source, then resume"""
 
 
 class CursorExpired(SourceError):

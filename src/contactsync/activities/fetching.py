@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from contactsync.activities.heartbeat import heartbeating
-from contactsync.activities.messages import FETCH_PAGE, FetchRequest, Page, PageHead
+from contactsync.activities.messages import FETCH_PAGE, ConnectionRef, FetchRequest, Page, PageHead
 from contactsync.activities.pages import raw_body, raw_records
+from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.registry import open_source
 from contactsync.activities.sources.secrets import resolve
 from contactsync.activities.sources.source import Credentials, FetchedPage, PageLimits
@@ -24,6 +26,7 @@ class Fetching:
     database: Database
     ring: KeyRing
     limits: PageLimits
+    addresses: AddressRules
 
     @activity.defn(name=FETCH_PAGE)
     async def fetch_page(self, request: FetchRequest) -> Page:
@@ -46,7 +49,8 @@ class Fetching:
 
     async def _ask(self, connection: Connection, cursor: Cursor | None, directory: Directory) -> FetchedPage:
         tenant = await directory.get_tenant(connection.tenant_id)
-        workbench = StoreWorkbench(self.database, self.ring, connection.tenant_id, connection.connection_id)
+        ref = ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.connection_id)
+        workbench = StoreWorkbench(self.database, self.ring, ref, Meter(), self.addresses)
         async with open_source(
             connection.kind, connection.settings, credentials_of(connection), tenant.policy.fields, workbench
         ) as source:

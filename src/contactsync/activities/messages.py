@@ -18,6 +18,9 @@ SANITIZE_PAGE: Final = "sanitize_page"
 UPSERT_PAGE: Final = "upsert_page"
 CLOSE_PASS: Final = "close_pass"  # noqa: S105
 SET_PAUSED: Final = "set_paused"
+DECIDE_DELETES: Final = "decide_deletes"
+OPEN_BACKFILL: Final = "open_backfill"
+CLOSE_BACKFILL: Final = "close_backfill"
 
 
 class Message(BaseModel):
@@ -38,6 +41,7 @@ class Counts(Message):
     unchanged: int = 0
     deleted: int = 0
     quarantined: int = 0
+    held: int = 0  # deletions that wait for approval; they are not among `deleted`
 
     def plus(self, other: "Counts") -> "Counts":
         """The sum, member by member."""
@@ -59,6 +63,16 @@ class SyncArgs(ConnectionRef):
     passes: int = 0
     last: "PassResult | None" = None
     next_due: float | None = None  # seconds since the epoch; None: at once
+    under_way: "PassUnderWay | None" = None
+    misbehaved: int = 0  # passes in a row that ended because the source sent garbage
+
+
+class PassUnderWay(Message):
+    """A pass that goes on in the next run."""
+
+    pass_id: UUID
+    started_at: float
+    counts: Counts
 
 
 class OpenPass(ConnectionRef):
@@ -79,12 +93,21 @@ class PassTicket(ConnectionRef):
     paused: str | None = None
 
 
+class PartRef(Message):
+    """Names a partition of a backfill; `epoch` fences the workflow that works on it."""
+
+    backfill_id: UUID
+    epoch: int
+    part: int
+
+
 class FetchRequest(ConnectionRef):
-    """Asks for the page after `cursor` (sealed; None: from the start)."""
+    """Asks for the page after `cursor` (sealed; None: from the start). In a backfill, `epoch` is its live cutoff."""
 
     epoch: int
     page: int
     cursor: bytes | None = None
+    part: PartRef | None = None
 
 
 class PageHead(ConnectionRef):
@@ -99,6 +122,10 @@ class PageHead(ConnectionRef):
     changes: int
     downloaded: int
     quarantined: int = 0
+    part: PartRef | None = None
+    as_of: int = 0  # the last generation that had swept when the page was fetched; a backfill's page is fenced by it
+    wait_seconds: float = 0.0  # above 0 this is no page: the budget or the source asks to come again after that time
+    total: int | None = None  # contacts in all, where the source says so
 
 
 class Page(Framed[PageHead]):
@@ -114,6 +141,7 @@ class PageResult(Message):
 
     counts: Counts
     done: bool
+    redo: bool = False  # nothing was written: a complete listing has swept since the page was fetched; fetch it again
 
 
 class ClosePass(ConnectionRef):
@@ -147,6 +175,92 @@ class SetPaused(ConnectionRef):
     paused: str | None
 
 
+class DecideDeletes(ConnectionRef):
+    """Approves or rejects deletions that are held. `actor` is an opaque id, for the audit log."""
+
+    hold_id: UUID
+    approve: bool
+    actor: str
+
+
+class DeleteDecision(Message):
+    """The argument of the updates `approve_deletes` and `reject_deletes`."""
+
+    hold_id: UUID
+    actor: str
+
+
+class DeletesDecided(Message):
+    """What became of held deletions: how many contacts were deleted, or kept."""
+
+    outcome: Literal["approved", "rejected"]
+    contacts: int
+
+
+class BackfillRef(ConnectionRef):
+    """Names a backfill."""
+
+    backfill_id: UUID
+
+
+class BackfillArgs(BackfillRef):
+    """Starts `Backfill`, and carries its state from run to run; all else is in the database."""
+
+    opening_id: UUID | None = None
+    paused: bool = False
+
+
+class OpenBackfill(BackfillRef):
+    """Opens a backfill for one workflow; the same `opening_id` again is the same opening."""
+
+    opening_id: UUID
+
+
+class PartTicket(Message):
+    """Where a partition stands: the last page committed (0: none) and the cursor that follows it."""
+
+    part: int
+    page: int = 0
+    cursor: bytes | None = None
+    done: bool = False
+
+
+class BackfillTicket(BackfillRef):
+    """A backfill that was opened: its partitions, and how it may work on them."""
+
+    epoch: int
+    cutoff_epoch: int
+    parts: tuple[PartTicket, ...]
+    window: int = 4  # partitions worked on side by side
+    rows_per_second: float | None = None
+    state: str = "running"  # another: it has ended already
+
+
+class CloseBackfill(BackfillRef):
+    """Ends a backfill: `completed` sweeps if it was a complete listing; else a code says why it ended."""
+
+    epoch: int
+    outcome: str
+
+
+class BackfillResult(Message):
+    """A finished backfill; `outcome` as in `PassResult`, or `cancelled`."""
+
+    outcome: str
+    counts: Counts
+
+
+class BackfillProgress(Message):
+    """The answer to the `progress` query of `Backfill`."""
+
+    state: Literal["opening", "running", "paused", "closing", "ended"]
+    parts: int = 0
+    parts_done: int = 0
+    pages: int = 0
+    counts: Counts = Counts()
+    waiting_until: float | None = None  # seconds since the epoch: budget or source ask for patience
+
+
 class Progress(Message):
     """The answer to the `progress` query."""
 
@@ -157,6 +271,7 @@ class Progress(Message):
     counts: Counts = Counts()
     last: PassResult | None = None
     next_due: float | None = None
+    waiting_until: float | None = None  # seconds since the epoch: budget or source ask for patience
 
 
 SyncArgs.model_rebuild()

@@ -11,8 +11,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from contactsync.activities.contacts.contact import Contact, Frozen
 from contactsync.activities.contacts.quarantine import QuarantineReason
-from contactsync.activities.sources.source import Change, Changed, Removed, Unchanged, Unreadable
-from contactsync.activities.store.changes import CleanChange, Quarantine, Seen, Tombstone, Upsert
+from contactsync.activities.sources.source import Change, Changed, Moved, Removed, Unchanged, Unreadable
+from contactsync.activities.store.changes import Alias, CleanChange, Quarantine, Seen, Tombstone, Upsert
 from contactsync.errors import PageUnreadable
 
 BODY_BYTES: Final = 1_500_000
@@ -67,8 +67,20 @@ class Bad(Frozen):
     reason: QuarantineReason
 
 
-RawRecord = RawContact | Gone | Same | Bad
-CleanRecord = CleanContact | Gone | Same | Bad
+class Renamed(Frozen):
+    """The contact of this id is found under another one now."""
+
+    op: Literal["moved"]
+    id: str
+    to: str
+    version: int | None = None
+
+
+Other = Gone | Same | Bad | Renamed
+"""Records that are the same before and after cleaning."""
+
+RawRecord = RawContact | Other
+CleanRecord = CleanContact | Other
 Listed = TypeVar("Listed", RawContact, CleanContact)
 
 _raw_records = TypeAdapter(list[Annotated[RawRecord, Field(discriminator="op")]])
@@ -92,6 +104,8 @@ def _raw_record(change: Change) -> RawRecord:
             return Same(op="same", id=change.source_id)
         case Unreadable():
             return Bad(op="bad", id=change.source_id, reason=change.reason)
+        case Moved():
+            return Renamed(op="moved", id=change.source_id, to=change.to, version=change.version)
 
 
 def clean_changes(records: Iterable[CleanRecord]) -> list[CleanChange]:
@@ -116,6 +130,8 @@ def _clean_change(record: CleanRecord) -> CleanChange:
             return Seen(source_id=record.id)
         case Bad():
             return Quarantine(source_id=record.id, reason=record.reason)
+        case Renamed():
+            return Alias(source_id=record.id, to=record.to, version=record.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +177,9 @@ def load_clean(body: bytes) -> list[CleanRecord]:
 
 
 def _body(
-    records: list[Listed | Gone | Same | Bad], adapter: TypeAdapter[list[Listed | Gone | Same | Bad]], limit: int
+    records: list[Listed | Gone | Same | Bad | Renamed],
+    adapter: TypeAdapter[list[Listed | Gone | Same | Bad | Renamed]],
+    limit: int,
 ) -> Body:
     content = adapter.dump_json(records, exclude_defaults=True)
     if len(content) > limit:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.store.contacts import Contacts
 from contactsync.activities.store.directory import Directory
 from contactsync.activities.store.migrate import check_schema
@@ -38,6 +39,11 @@ class Parts:
     ring: KeyRing
 
     @property
+    def addresses(self) -> AddressRules:
+        """Which addresses sources may be at."""
+        return AddressRules(self.settings.allowed_networks())
+
+    @property
     def directory(self) -> Directory:
         """Tenants and connections."""
         return Directory(self.database, self.ring)
@@ -58,7 +64,7 @@ class Parts:
         from contactsync.activities.sources.source import PageLimits
 
         limits = PageLimits(rows=self.settings.page_rows, bytes=self.settings.page_bytes)
-        return Fetching(self.database, self.ring, limits)
+        return Fetching(self.database, self.ring, limits, self.addresses)
 
     def cleaning(self) -> "Cleaning":
         """The cleaning activities."""

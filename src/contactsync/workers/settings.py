@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     temporal_api_key_file: Path | None = Field(None, description="file with an API key for Temporal Cloud")
     task_queue: str = Field("contactsync", description="task queue of the workers")
 
+    source_networks: str = Field("", description="private networks (CIDR) that sources may be in, by commas")
+
     page_rows: int = Field(500, ge=1, le=2000, description="contacts a page has at most")
     page_bytes: int = Field(512 * 1024, ge=16 * 1024, le=1024 * 1024, description="bytes a page has at most")
     max_activities: int = Field(20, ge=1, le=1000, description="activities a worker runs at the same time")
@@ -52,6 +54,10 @@ class Settings(BaseSettings):
 
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level logged")
+
+    def allowed_networks(self) -> tuple[str, ...]:
+        """The networks of `source_networks`."""
+        return tuple(part.strip() for part in self.source_networks.split(",") if part.strip())
 
     def database(self) -> str:
         """The workers' database URL, with its password.

@@ -7,6 +7,8 @@ from uuid import UUID, uuid4
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.messages import ConnectionRef, OpenPass, PageHead, PageResult, PassTicket
+from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.meter import Meter
 from contactsync.activities.store.changes import CleanChange, Quarantine, Seen, Tombstone, Upsert
 from contactsync.activities.store.contacts import Contacts
 from contactsync.activities.store.cursors import Cursor, open_cursor, seal_cursor
@@ -141,4 +143,4 @@ class Book:
 
     def workbench(self) -> StoreWorkbench:
         """The connection's workbench."""
-        return StoreWorkbench(self.store.database, self.store.ring, self.ref.tenant_id, self.ref.connection_id)
+        return StoreWorkbench(self.store.database, self.store.ring, self.ref, Meter(), AddressRules())

@@ -33,7 +33,15 @@ from contactsync.activities.sources.carddav_listing import (
 )
 from contactsync.activities.sources.carddav_page import PageBuilder, batches
 from contactsync.activities.sources.carddav_settings import CardDavSettings
-from contactsync.activities.sources.source import Credentials, FetchedPage, PageLimits, Source, SourceInfo, Workbench
+from contactsync.activities.sources.source import (
+    Capabilities,
+    Credentials,
+    FetchedPage,
+    PageLimits,
+    Source,
+    SourceInfo,
+    Workbench,
+)
 from contactsync.activities.sources.transport import Transport, open_transport
 from contactsync.errors import CursorExpired, SourceAddressWrong, SourceMisbehaved
 
@@ -67,6 +75,19 @@ class CardDavSource:
         self._discovery = Discovery(transport, settings)
         self._listing = Listing(transport, settings)
         self._cards = Cards(transport, settings, fields)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `Source.capabilities`."""
+        return Capabilities(tokens=True, tombstones=True)
+
+    async def baseline(self) -> bytes | None:
+        """None: a first sync token comes with a complete listing only (RFC 6578 §3.4)."""
+        return None
+
+    async def partitions(self, _since: float | None, /) -> tuple[bytes | None, ...]:
+        """One part; see `Source.partitions`."""
+        return (None,)
 
     async def check(self) -> SourceInfo:
         """Who we are there and what there is; see `Source.check`."""

@@ -4,16 +4,15 @@ import ipaddress
 from typing import Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from contactsync.activities.sources.limits import SourceSettings
 from contactsync.activities.sources.source import Credentials
 from contactsync.activities.sources.transport import Endpoint
 
 
-class CardDavSettings(BaseModel):
+class CardDavSettings(SourceSettings):
     """Where the address books are and how to speak to their server."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: str
     """The server, an account on it, or one address book: what the provider calls its CardDAV address."""

@@ -11,14 +11,16 @@ from functools import lru_cache
 from typing import Final, Self
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from contactsync.activities.contacts.contact import Contact, Fields, Frozen
 from contactsync.activities.contacts.contact import Field as Property
 from contactsync.activities.contacts.made_up import made_up_contacts
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 from contactsync.activities.contacts.vcard import parse_vcard
+from contactsync.activities.sources.limits import SourceSettings
 from contactsync.activities.sources.source import (
+    Capabilities,
     Change,
     Changed,
     Credentials,
@@ -37,10 +39,8 @@ Card = Contact | str | bytes
 """A contact, or the text of a vCard."""
 
 
-class MemorySettings(BaseModel):
+class MemorySettings(SourceSettings):
     """Which contacts: made-up ones, or those of an address book that this process shares."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     made_up: int | None = Field(default=None, ge=0, le=1_000_000)
     seed: int = 1
@@ -144,6 +144,19 @@ class MemorySource:
         self._fields = fields
         self._workbench = workbench
         self._mask = ",".join(sorted(fields))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `Source.capabilities`."""
+        return Capabilities(tokens=True, tombstones=True)
+
+    async def baseline(self) -> bytes | None:
+        """See `Source.baseline`."""
+        return None
+
+    async def partitions(self, _since: float | None, /) -> tuple[bytes | None, ...]:
+        """See `Source.partitions`."""
+        return (None,)
 
     async def check(self) -> SourceInfo:
         """See `Source.check`."""

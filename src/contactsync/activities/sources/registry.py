@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.sources.carddav import open_carddav
 from contactsync.activities.sources.carddav_settings import CardDavSettings
+from contactsync.activities.sources.limits import RequestLimits, SourceSettings
 from contactsync.activities.sources.memory import MemorySettings, open_memory
 from contactsync.activities.sources.source import Credentials, Source, SourceFactory, Workbench
 from contactsync.errors import SettingsError
@@ -20,7 +21,7 @@ from contactsync.errors import SettingsError
 class Kind:
     """A kind of source: the model of its settings, and what opens it."""
 
-    settings: type[BaseModel]
+    settings: type[SourceSettings]
     open: SourceFactory
 
 
@@ -52,6 +53,16 @@ def open_source(
     """
     validate_settings(kind, settings)
     return _kind(kind).open(settings, credentials, fields, workbench)
+
+
+def limits_of(kind: str, settings: Mapping[str, object]) -> RequestLimits:
+    """What the provider allows this account."""
+    return _kind(kind).settings.model_validate(dict(settings)).limits()
+
+
+def account_of(kind: str, settings: Mapping[str, object]) -> str:
+    """Names the provider's account (personal: digest it before it goes anywhere); "": the connection's own."""
+    return _kind(kind).settings.model_validate(dict(settings)).account()
 
 
 def _kind(kind: str) -> Kind:

@@ -11,10 +11,13 @@ from uuid import UUID, uuid4
 
 from contactsync.activities.contacts.contact import Contact
 from contactsync.activities.contacts.quarantine import QuarantineReason
+from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.source import (
     Change,
     Changed,
     FetchedPage,
+    Moved,
     PageLimits,
     Removed,
     Source,
@@ -59,6 +62,8 @@ class Replica:
     etags: dict[str, str] = field(default_factory=dict[str, str])
     unreadable: dict[str, QuarantineReason] = field(default_factory=dict[str, QuarantineReason])
     cursor: bytes | None = None
+    meter: Meter = field(default_factory=Meter)
+    addresses: AddressRules = field(default_factory=lambda: AddressRules(("127.0.0.0/8", "::1/128")))
     _listed: set[str] = field(default_factory=set[str])
     _stashes: dict[UUID, tuple[bytes, ...]] = field(default_factory=dict[UUID, tuple[bytes, ...]])
 
@@ -110,6 +115,9 @@ class Replica:
             case Unreadable():
                 self.unreadable[change.source_id] = change.reason
                 self.etags.pop(change.source_id, None)
+            case Moved():
+                self._listed.discard(change.source_id)
+                self._drop(change.source_id)
             case Unchanged():
                 pass
 

@@ -8,11 +8,13 @@ cursor, and in the `Workbench` the engine lends it.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from contactsync.activities.contacts.contact import Contact, Fields
 from contactsync.activities.contacts.quarantine import QuarantineReason
+from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.meter import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,19 @@ class Unreadable:
     reason: QuarantineReason
 
 
-Change = Changed | Removed | Unchanged | Unreadable
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The source renamed this contact to `to`, or merged it into `to`: whoever knew it by the old id finds it there.
+
+    It comes before the `Changed` of `to`, if both are in one page.
+    """
+
+    source_id: str
+    to: str
+    version: int | None = None
+
+
+Change = Changed | Removed | Unchanged | Unreadable | Moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,27 @@ class FetchedPage:
     full: bool
     restarted: bool = False
     downloaded: int = 0
+    total: int | None = None  # contacts in all, where the source says so
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the engine may rely on, so that a source keeps none of the rules of a cursor itself.
+
+    `tokens`: it gives change tokens of its own; without them the engine asks by windows of time (`query.py`).
+    `versions`: of two versions the greater is the newer. `tombstones`: it tells what was deleted; without them only a
+    complete listing does. `order`: how an answer about changes is sorted. `lag_seconds`: a change may become visible
+    this much later than its time says. `settles_seconds`: for so long an index may leave out what is there already,
+    and the engine takes a second look. `reconcile_seconds`: how often a complete listing checks it all (None: never).
+    """
+
+    tokens: bool = False
+    versions: bool = False
+    tombstones: bool = False
+    order: Literal["none", "time", "time_id"] = "none"
+    lag_seconds: float = 0.0
+    settles_seconds: float = 0.0
+    reconcile_seconds: float | None = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +129,14 @@ class Credentials:
 
 
 class Workbench(Protocol):
-    """What the engine lends a source: what is held already, and a place for long listings."""
+    """What the engine lends a source: what is held already, a place for long listings, a meter for its requests, and
+    which addresses it may reach."""
+
+    @property
+    def meter(self) -> Meter: ...
+
+    @property
+    def addresses(self) -> AddressRules: ...
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """Those source ids whose stored etag equals the given one (no body needs to be downloaded for them)."""
@@ -116,6 +158,9 @@ class Workbench(Protocol):
 class Source(Protocol):
     """One address book account, open."""
 
+    @property
+    def capabilities(self) -> Capabilities: ...
+
     async def check(self) -> SourceInfo:
         """Ask the source who we are and what it has; download no contact.
 
@@ -131,6 +176,21 @@ class Source(Protocol):
 
         Raises:
             SourceUnavailable, SourceThrottled, SourceAddressWrong, CredentialsRejected, SourceMisbehaved.
+        """
+        ...
+
+    async def baseline(self) -> bytes | None:
+        """A cursor at the source's present, without listing anything; None where the source has no such thing.
+
+        With it a backfill can do the first listing while live sync goes on from now.
+        """
+        ...
+
+    async def partitions(self, since: float | None, /) -> tuple[bytes | None, ...]:
+        """The cursors from which a complete listing can be read in parts, side by side, each with `fetch`.
+
+        A part ends with its page that says `done`; `(None,)` is a listing in one part. `since` (seconds since the
+        epoch) asks for contacts changed since then only; a source that cannot do that lists all.
         """
         ...
 

@@ -45,4 +45,13 @@ class Quarantine:
     reason: QuarantineReason
 
 
-CleanChange = Upsert | Tombstone | Seen | Quarantine
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The source renamed this contact to `to`, or merged it into `to`."""
+
+    source_id: str
+    to: str
+    version: int | None = None
+
+
+CleanChange = Upsert | Tombstone | Seen | Quarantine | Alias

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from contactsync.activities.messages import Counts
-from contactsync.activities.store.changes import CleanChange, Quarantine, Seen, Tombstone, Upsert
+from contactsync.activities.store.changes import Alias, CleanChange, Quarantine, Seen, Tombstone, Upsert
 
 _PAGE_BITS: Final = 20
 
@@ -50,6 +50,8 @@ class Folded:
                 self.quarantine = change
             case Seen():
                 self.seen, self.quarantine = True, None
+            case Alias():
+                self.add(Tombstone(change.source_id, change.version))
             case _:
                 self.quarantine = None
                 if self.state is None or not _is_older(change.version, 0, self.state.version, 0):

@@ -5,6 +5,9 @@ from itertools import islice
 from typing import Final
 from uuid import UUID, uuid4
 
+from contactsync.activities.messages import ConnectionRef
+from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.meter import Meter
 from contactsync.activities.store.records import etag_mac, source_index
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.rows import TenantSealer
@@ -21,11 +24,15 @@ _STASHES_KEPT: Final = 8
 class StoreWorkbench:
     """The `Workbench` of one connection, in PostgreSQL."""
 
-    def __init__(self, database: Database, ring: KeyRing, tenant_id: UUID, connection_id: UUID) -> None:
+    def __init__(
+        self, database: Database, ring: KeyRing, ref: ConnectionRef, meter: Meter, addresses: AddressRules
+    ) -> None:
+        self.meter = meter
+        self.addresses = addresses
         self._database = database
         self._ring = ring
-        self._tenant_id = tenant_id
-        self._connection_id = connection_id
+        self._tenant_id = ref.tenant_id
+        self._connection_id = ref.connection_id
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """See `Workbench`."""

@@ -157,7 +157,7 @@ async def _add(tenant_reference: str, new: "NewConnection", *, check: bool, star
 
     async with open_parts() as parts:
         tenant = await find_tenant(parts.directory, tenant_reference)
-        info = await check_source(new, tenant.policy.fields) if check else None
+        info = await check_source(new, tenant.policy.fields, parts.addresses) if check else None
         syncs = await open_syncs(parts) if start else None
         connection = await parts.directory.add_connection(tenant.tenant_id, new, actor=actor())
         if syncs is not None:

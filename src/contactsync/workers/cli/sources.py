@@ -5,13 +5,15 @@ from typing import NoReturn
 from uuid import UUID
 
 from contactsync.activities.contacts.contact import Fields
+from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.registry import open_source
 from contactsync.activities.sources.secrets import resolve
 from contactsync.activities.sources.source import Credentials, SourceInfo
 from contactsync.activities.store.directory import NewConnection
 
 
-async def check_source(new: NewConnection, fields: Fields) -> SourceInfo:
+async def check_source(new: NewConnection, fields: Fields, addresses: AddressRules) -> SourceInfo:
     """What the source says of itself.
 
     Raises:
@@ -20,12 +22,16 @@ async def check_source(new: NewConnection, fields: Fields) -> SourceInfo:
     """
     secret = resolve(new.secret_ref) if new.secret_ref else ""
     credentials = Credentials(username=str(new.settings.get("username", "")), secret=secret)
-    async with open_source(new.kind, new.settings, credentials, fields, _NoWorkbench()) as source:
+    async with open_source(new.kind, new.settings, credentials, fields, _NoWorkbench(addresses)) as source:
         return await source.check()
 
 
 class _NoWorkbench:
     """A check keeps nothing, and there is no connection yet that could hold anything."""
+
+    def __init__(self, addresses: AddressRules) -> None:
+        self.meter = Meter()
+        self.addresses = addresses
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """Nothing is held."""
