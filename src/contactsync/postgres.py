@@ -16,6 +16,7 @@ from uuid import UUID
 
 import asyncpg
 
+from contactsync import faults
 from contactsync.errors import (
     DatabaseError,
     DatabaseFull,
@@ -37,6 +38,11 @@ CONNECT_SECONDS: Final = 10.0
 ACQUIRE_SECONDS: Final = 30.0
 COMMAND_SECONDS: Final = 60.0
 IDLE_SECONDS: Final = 300.0
+FROZEN_SECONDS: float = 60.0
+"""A process that stands still inside a transaction loses it after this time, and with it the locks others wait for."""
+
+_BEGIN: Final = """SELECT set_config('app.tenant_id', $1, true), set_config('app.scope', $2, true),
+    set_config('idle_in_transaction_session_timeout', $3, true)"""
 
 _ADDRESS: Final = "the database's address is not usable; it looks like postgresql://user:password@host:5432/name"
 _SIGN_IN: Final = "the database refused the user or its password; check the database's address"
@@ -206,11 +212,15 @@ class Database:
                 async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
                     # for this transaction only, so that it is safe behind a pooler too
                     await connection.execute(
-                        "SELECT set_config('app.tenant_id', $1, true), set_config('app.scope', $2, true)",
+                        _BEGIN,
                         str(tenant_id) if tenant_id else "",
                         "directory" if directory else "",
+                        f"{FROZEN_SECONDS:.0f}s",
                     )
+                    faults.reach(faults.TRANSACTION_BEGUN)
                     yield connection
+                    faults.reach(faults.TRANSACTION_COMMITS)
+                faults.reach(faults.TRANSACTION_COMMITTED)
         except DatabaseReadOnly:
             await self._pool.expire_connections()  # a session stays read-only when the database no longer is
             raise

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 
 from temporalio import activity
 
+from contactsync import faults
+
 _BEATS_PER_TIMEOUT = 3
 _DEFAULT_TIMEOUT_SECONDS = 10.0
 
@@ -27,5 +29,7 @@ async def heartbeating() -> AsyncGenerator[None]:
 
 async def _beat(every_seconds: float) -> None:
     while True:
+        faults.reach(faults.HEARTBEAT_DUE)
         activity.heartbeat()
+        faults.reach(faults.HEARTBEAT_SENT)
         await asyncio.sleep(every_seconds)

@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from contactsync.workers.activity_logs import ActivityLogs
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
@@ -16,21 +17,23 @@ from contactsync.workflows.connection_sync import ConnectionSync
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-async def run_worker(settings: Settings) -> None:
+async def run_worker(settings: Settings, interceptors: Sequence[Interceptor] = ()) -> None:
     """Work until SIGINT or SIGTERM, then let running activities finish.
+
+    `interceptors` stand outside of ours.
 
     Raises:
         SettingsError, DatabaseError, KeysError, TemporalError: it could not start.
     """
     async with opened(settings) as parts:
         await parts.ring.check()
-        async with make_worker(parts, await temporal_client(settings, parts.ring)):
+        async with make_worker(parts, await temporal_client(settings, parts.ring), interceptors):
             log.info("worker started", task_queue=settings.task_queue, namespace=settings.temporal_namespace)
             await stop_requested()
             log.info("worker stops when its activities are done", seconds=settings.shutdown_seconds)
 
 
-def make_worker(parts: Parts, client: Client) -> Worker:
+def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor] = ()) -> Worker:
     """A worker for everything there is to do."""
     fetching, cleaning, storing = parts.fetching(), parts.cleaning(), parts.storing()
     return Worker(
@@ -45,7 +48,7 @@ def make_worker(parts: Parts, client: Client) -> Worker:
             storing.close_pass,
             storing.set_paused,
         ],
-        interceptors=[ActivityLogs()],
+        interceptors=[*interceptors, ActivityLogs()],
         max_concurrent_activities=parts.settings.max_activities,
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.shutdown_seconds),
     )

