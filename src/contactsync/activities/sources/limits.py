@@ -1,6 +1,8 @@
 """What a provider allows an account, and the base of every kind's settings, which says so."""
 
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +22,46 @@ class RequestLimits:
     daily: int | None = None
     daily_zone: str = "UTC"
     backfill_share: float = 0.75
+
+    def __post_init__(self) -> None:
+        """Refuses what could never let a request go.
+
+        Raises:
+            ValueError: a limit is not above 0, or there is no such zone.
+        """
+        limits = (self.per_second, self.burst, self.concurrent, self.daily, self.backfill_share)
+        if any(limit is not None and not limit > 0 for limit in limits) or self.backfill_share > 1:
+            raise ValueError("limits are above 0, and backfill_share is at most 1")
+        zone_of(self.daily_zone)
+
+    @property
+    def are_none(self) -> bool:
+        """Whether nothing is limited."""
+        return self.per_second is None and self.concurrent is None and self.daily is None
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of an IANA name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("there is no such time zone; give an IANA name such as Europe/Berlin") from None
+
+
+def seconds_to_midnight(now: datetime, zone: str) -> float:
+    """Seconds until the next day begins in `zone`, over changes of its clocks too; `now` knows its own zone.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    there = zone_of(zone)
+    tomorrow = now.astimezone(there).date() + timedelta(days=1)
+    midnight = datetime.combine(tomorrow, time(), there)
+    return max(1.0, midnight.timestamp() - now.timestamp())
 
 
 class SourceSettings(BaseModel):
