@@ -1,4 +1,4 @@
-"""Running the codec server: uvicorn without loggers, signals and headers of its own."""
+"""Running the codec server, and other small ones: uvicorn without loggers, signals and headers of its own."""
 
 import asyncio
 import logging
@@ -29,17 +29,26 @@ class Tls:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, host: str, port: int, tls: Tls | None = None) -> AsyncGenerator[int]:
-    """Serve for as long as the block runs; gives the port (`port` 0: a free one).
+async def serving(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    tls: Tls | None = None,
+    *,
+    who: str = "the codec server",
+    has_clock: bool = False,
+) -> AsyncGenerator[int]:
+    """Serve for as long as the block runs; gives the port (`port` 0: a free one). `who` is named in errors;
+    with `has_clock` the app sends a `Date` of its own.
 
     Raises:
         SettingsError: the address cannot be listened on, or the certificate cannot be used.
     """
-    server = _Server(_config(app, tls))
-    listener = _listener(host, port)
+    server = _Server(_config(app, tls, has_clock=has_clock))
+    listener = _listener(host, port, who)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        await _started(server, running)
+        await _started(server, running, who)
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
@@ -55,7 +64,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(app: ASGIApp, tls: Tls | None) -> uvicorn.Config:
+def _config(app: ASGIApp, tls: Tls | None, *, has_clock: bool) -> uvicorn.Config:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
         logging.getLogger(name).disabled = True  # their lines hold request lines and texts of errors
     config = uvicorn.Config(
@@ -65,6 +74,7 @@ def _config(app: ASGIApp, tls: Tls | None) -> uvicorn.Config:
         lifespan="off",
         proxy_headers=False,
         server_header=False,
+        date_header=not has_clock,
         ws="none",
         http="h11",
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
@@ -81,24 +91,24 @@ def _config(app: ASGIApp, tls: Tls | None) -> uvicorn.Config:
     return config
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def _listener(host: str, port: int, who: str) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError:
-        raise SettingsError(f"the codec server cannot listen on {host}; check the address") from None
+        raise SettingsError(f"{who} cannot listen on {host}; check the address") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError:
         listener.close()
-        raise SettingsError(f"the codec server cannot listen on {host} port {port}; is the port taken?") from None
+        raise SettingsError(f"{who} cannot listen on {host} port {port}; is the port taken?") from None
     return listener
 
 
-async def _started(server: uvicorn.Server, running: "asyncio.Task[None]") -> None:
+async def _started(server: uvicorn.Server, running: "asyncio.Task[None]", who: str) -> None:
     while not server.started:
         done, _ = await asyncio.wait([running], timeout=0.01)
         if done:
             await running
-            raise SettingsError("the codec server did not start")
+            raise SettingsError(f"{who} did not start")
