@@ -51,8 +51,8 @@ class Desk:
                 ago,
             )
             await connection.execute(
-                "UPDATE contactsync.budget_lease SET since = since - $1::interval, held_until = held_until - $1::interval, "
-                "due_at = due_at - $1::interval",
+                "UPDATE contactsync.budget_lease SET since = since - $1::interval, "
+                "held_until = held_until - $1::interval, due_at = due_at - $1::interval",
                 ago,
             )
 
