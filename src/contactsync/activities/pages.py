@@ -108,6 +108,25 @@ def _raw_record(change: Change) -> RawRecord:
             return Renamed(op="moved", id=change.source_id, to=change.to, version=change.version)
 
 
+def changes_of(records: Iterable[RawRecord]) -> list[Change]:
+    """Records as the source's changes again."""
+    return [_change(record) for record in records]
+
+
+def _change(record: RawRecord) -> Change:
+    match record:
+        case RawContact():
+            return Changed(record.id, record.contact, record.etag, record.version)
+        case Gone():
+            return Removed(record.id, record.version)
+        case Same():
+            return Unchanged(record.id)
+        case Bad():
+            return Unreadable(record.id, record.reason)
+        case Renamed():
+            return Moved(record.id, record.to, record.version)
+
+
 def clean_changes(records: Iterable[CleanRecord]) -> list[CleanChange]:
     """Records as what the store commits."""
     return [_clean_change(record) for record in records]

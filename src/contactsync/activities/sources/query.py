@@ -53,7 +53,10 @@ class QueryPage:
     is_capped: bool = False
     clock: Instant | None = None
     total: int | None = None
-    is_offset: bool = False  # `token` counts records, so that the next page shifts when records come, go or change
+    is_offset: bool = False
+    """`token` is the decimal number of records before the next page, so that pages shift when records come, go or
+    change. The engine asks with smaller numbers too, to see whether they did; where only whole pages can be asked for,
+    the answer begins with the page that holds that record."""
 
 
 class QuerySource(Protocol):
@@ -76,7 +79,7 @@ class QuerySource(Protocol):
         ...
 
     async def changes_page(self, window: Window, token: bytes | None, limits: PageLimits) -> QueryPage:
-        """A page of what changed inside the window. A source whose capabilities name no way to ask lists all.
+        """A page of what changed inside the window. Not asked where the capabilities say no to `changes`.
 
         Raises:
             as `list_page`.

@@ -88,6 +88,7 @@ class Capabilities:
     """What the engine may rely on, so that a source keeps none of the rules of a cursor itself.
 
     `tokens`: it gives change tokens of its own; without them the engine asks by windows of time (`query.py`).
+    `changes`: it can be asked what changed; without that each pass is a complete listing.
     `versions`: of two versions the greater is the newer. `tombstones`: it tells what was deleted; without them only a
     complete listing does. `order`: how an answer about changes is sorted. `lag_seconds`: a change may become visible
     this much later than its time says. `settles_seconds`: for so long an index may leave out what is there already,
@@ -95,6 +96,7 @@ class Capabilities:
     """
 
     tokens: bool = False
+    changes: bool = True
     versions: bool = False
     tombstones: bool = False
     order: Literal["none", "time", "time_id"] = "none"

@@ -1,0 +1,62 @@
+"""Answers cut into pages: what does not fit waits in the workbench, with the state that follows it behind it."""
+
+from collections.abc import Sequence
+
+from contactsync.activities.contacts.quarantine import QuarantineReason
+from contactsync.activities.pages import changes_of, load_raw, raw_body, raw_records
+from contactsync.activities.sources.source import Change, Changed, PageLimits, Unreadable, Workbench
+from contactsync.activities.sources.window_state import Rest, State
+from contactsync.errors import CursorExpired, PageUnreadable
+
+_ROW_BYTES = 128
+_UNBOUNDED = 1 << 40
+
+
+def cut(changes: Sequence[Change], limits: PageLimits) -> list[list[Change]]:
+    """The changes in pages, at least one; a contact that fits into none becomes unreadable."""
+    pages: list[list[Change]] = [[]]
+    held = 0
+    for change in changes:
+        fitting, size = _fitting(change, limits)
+        if pages[-1] and (len(pages[-1]) >= limits.rows or held + size > limits.bytes):
+            pages.append([])
+            held = 0
+        pages[-1].append(fitting)
+        held += size
+    return pages
+
+
+def _fitting(change: Change, limits: PageLimits) -> tuple[Change, int]:
+    if not isinstance(change, Changed):
+        return change, _ROW_BYTES
+    size = len(change.contact.model_dump_json(exclude_defaults=True).encode()) + _ROW_BYTES
+    if size > limits.bytes:
+        return Unreadable(change.source_id, QuarantineReason.TOO_LARGE), _ROW_BYTES
+    return change, size
+
+
+async def stash_rest(workbench: Workbench, pages: Sequence[Sequence[Change]], following: State) -> Rest:
+    """Keeps the pages that did not fit."""
+    parts = [raw_body(raw_records(page), _UNBOUNDED).content for page in pages]
+    return Rest(handle=await workbench.stash([*parts, following.dump()]), parts=len(parts))
+
+
+async def take_rest(workbench: Workbench, state: State, rest: Rest) -> tuple[list[Change], State]:
+    """The next page of the rest, and where the pass stands after it.
+
+    Raises:
+        CursorExpired: the rest is no longer there; the answer is asked for again.
+    """
+    changes = _loaded(await workbench.stashed(rest.handle, rest.at))
+    if rest.at + 1 < rest.parts:
+        ahead = rest.model_copy(update={"at": rest.at + 1})
+        return changes, state.model_copy(update={"rest": ahead})
+    following = State.model_validate_json(await workbench.stashed(rest.handle, rest.parts))
+    return changes, following
+
+
+def _loaded(part: bytes) -> list[Change]:
+    try:
+        return changes_of(load_raw(part))
+    except PageUnreadable:  # another version stashed it
+        raise CursorExpired from None

@@ -1,0 +1,167 @@
+"""Makes a whole `Source` of one that can only be asked for a listing and for changes in a window of time.
+
+A pass takes its mark before the first page, in the source's clock and minus the source's lag, and then asks for what
+changed since the mark before it; lower bounds are inclusive, and what is read twice is harmless. docs/sync.md tells
+the rules; they are in `window_rules.py`, and nothing of them is in a source.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from contactsync.activities.sources.query import Instant, QueryPage, QuerySource, Window
+from contactsync.activities.sources.source import (
+    Capabilities,
+    Change,
+    Changed,
+    FetchedPage,
+    PageLimits,
+    Source,
+    SourceInfo,
+    Unreadable,
+    Workbench,
+)
+from contactsync.activities.sources.window_offsets import ask_anchored
+from contactsync.activities.sources.window_pages import cut, stash_rest, take_rest
+from contactsync.activities.sources.window_rules import (
+    SECOND,
+    Asked,
+    advance,
+    baseline_of,
+    begin_changes,
+    begin_listing,
+    begin_part,
+    begin_since,
+    begun_again,
+    resumed,
+)
+from contactsync.activities.sources.window_state import State, Walk, read_state
+from contactsync.errors import CursorExpired, SourceMisbehaved
+
+_BEGINNINGS: Final = 3
+
+
+def windowed(query: QuerySource, workbench: Workbench, clock: Callable[[], float] = time.time) -> Source:
+    """The source that `query` answers for. `clock` gives epoch seconds."""
+    return WindowedSource(query, workbench, clock)
+
+
+class WindowedSource:
+    """See `windowed`."""
+
+    def __init__(self, query: QuerySource, workbench: Workbench, clock: Callable[[], float]) -> None:
+        self._query = query
+        self._workbench = workbench
+        self._clock = clock
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `Source.capabilities`."""
+        return self._query.capabilities
+
+    async def check(self) -> SourceInfo:
+        """See `Source.check`."""
+        return await self._query.check()
+
+    async def baseline(self) -> bytes | None:
+        """A mark at the source's present; None where changes cannot be asked for. See `Source.baseline`."""
+        if not self.capabilities.changes:
+            return None
+        now = self._now()
+        asked = await self._timed(self._query.changes_page(Window(now), None, PageLimits(rows=1)))
+        return baseline_of(asked, self.capabilities).dump()
+
+    async def partitions(self, since: float | None, /) -> tuple[bytes | None, ...]:
+        """The parts of the listing, or what changed since then. See `Source.partitions`."""
+        if since is not None and self.capabilities.changes:
+            return (begin_since(round(since * SECOND), self._now()).dump(),)
+        return tuple(begin_part(part).dump() for part in self._query.list_parts())
+
+    async def fetch(self, cursor: bytes | None, limits: PageLimits) -> FetchedPage:
+        """One page; see `Source.fetch`."""
+        known = read_state(cursor)
+        if known is not None and known.rest is not None:
+            try:
+                return await self._rest(known)
+            except CursorExpired:
+                known = known.model_copy(update={"rest": None})
+        return await self._next_page(known, limits)
+
+    async def _rest(self, state: State) -> FetchedPage:
+        assert state.rest is not None  # noqa: S101 - the caller's test
+        changes, following = await take_rest(self._workbench, state, state.rest)
+        full = state.walk is not None and state.walk.full
+        return _page(changes, following, full=full, restarted=False)
+
+    async def _next_page(self, known: State | None, limits: PageLimits) -> FetchedPage:
+        state = self._where(known)
+        restarted = known is None or (known.walk is None and _lists(state))
+        for _ in range(_BEGINNINGS):
+            try:
+                asked = await self._ask(state, limits)
+                return await self._answered(state, asked, limits, restarted=restarted)
+            except CursorExpired:
+                onward = resumed(state, self.capabilities)
+                restarted = restarted or onward is None
+                state = onward or begun_again(state, self._query.list_parts())
+        raise SourceMisbehaved("the source takes back each listing that it begins")
+
+    def _where(self, known: State | None) -> State:
+        if known is None:
+            return self._listing(None)
+        if known.walk is not None:
+            return known
+        return (
+            begin_changes(known, self._now(), self.capabilities) if self.capabilities.changes else self._listing(known)
+        )
+
+    def _listing(self, known: State | None) -> State:
+        return begin_listing(known, self._query.list_parts())
+
+    async def _timed(self, answering: Awaitable[QueryPage]) -> Asked:
+        before = self._now()
+        answer = await answering
+        return Asked(answer, before, self._now(), answer.records)
+
+    async def _ask(self, state: State, limits: PageLimits) -> Asked:
+        assert state.walk is not None  # noqa: S101 - a page is asked for inside a walk
+        ask = partial(self._ask_query, state.walk, limits)
+        before = self._now()
+        answer, unread = await ask_anchored(ask, state.walk)
+        return Asked(answer, before, self._now(), unread)
+
+    async def _ask_query(self, walk: Walk, limits: PageLimits, token: bytes | None) -> QueryPage:
+        if walk.parts:
+            return await self._query.list_page(token, walk.parts[0], limits)
+        return await self._query.changes_page(walk.spans[0].window(), token, limits)
+
+    async def _answered(self, state: State, asked: Asked, limits: PageLimits, *, restarted: bool) -> FetchedPage:
+        following = advance(state, asked, self.capabilities, self._now())
+        pages = cut([record.change for record in asked.unread], limits)
+        if len(pages) > 1:
+            rest = await stash_rest(self._workbench, pages[1:], following)
+            following = state.model_copy(update={"rest": rest})
+        full = state.walk is not None and state.walk.full
+        return _page(pages[0], following, full=full, restarted=restarted, total=asked.answer.total)
+
+    def _now(self) -> Instant:
+        return round(self._clock() * SECOND)
+
+
+def _page(
+    changes: list[Change], following: State, *, full: bool, restarted: bool, total: int | None = None
+) -> FetchedPage:
+    return FetchedPage(
+        changes=tuple(changes),
+        cursor=following.dump(),
+        done=following.walk is None,
+        full=full,
+        restarted=restarted,
+        downloaded=sum(isinstance(change, Changed | Unreadable) for change in changes),
+        total=total,
+    )
+
+
+def _lists(state: State) -> bool:
+    return state.walk is not None and bool(state.walk.parts)
