@@ -1,14 +1,15 @@
 """The settings of a CardDAV connection."""
 
-import ipaddress
 from typing import Literal, Self
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.limits import SourceSettings
+from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.source import Credentials
 from contactsync.activities.sources.transport import Endpoint
+from contactsync.activities.sources.urls import checked_hosts, checked_url, is_unprotected
 
 
 class CardDavSettings(SourceSettings):
@@ -52,31 +53,20 @@ class CardDavSettings(SourceSettings):
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str) -> str:
-        parts = _split(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("give a whole address such as https://dav.example.com/")
-        if parts.username or parts.password:
-            raise ValueError("leave user name and password out of the address; they have settings of their own")
-        if parts.query or parts.fragment:
-            raise ValueError("the address must have no ? and no #")
-        return url if parts.path else url + "/"
+        return checked_url(url)
 
     @field_validator("trusted_hosts")
     @classmethod
     def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            if "." not in host.strip(".") or "/" in host or ":" in host:
-                raise ValueError("name hosts such as dav.example.com, or .example.com for all below it")
-        return hosts
+        return checked_hosts(hosts)
 
     @model_validator(mode="after")
     def _check_http(self) -> Self:
-        parts = _split(self.url)
-        if parts.scheme == "http" and not self.allow_http and not _is_this_machine(parts.hostname or ""):
+        if is_unprotected(self.url) and not self.allow_http:
             raise ValueError("the address must begin with https://; allow_http=true lets http through, unprotected")
         return self
 
-    def endpoint(self, credentials: Credentials) -> Endpoint:
+    def endpoint(self, credentials: Credentials, addresses: AddressRules, meter: Meter) -> Endpoint:
         """What the transport needs to know."""
         return Endpoint(
             url=self.url,
@@ -85,22 +75,6 @@ class CardDavSettings(SourceSettings):
             trusted_hosts=self.trusted_hosts,
             ca_file=self.ca_file,
             timeout_seconds=self.timeout_seconds,
+            addresses=addresses,
+            meter=meter,
         )
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ValueError("this is no address") from None
-    return parts
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
