@@ -61,7 +61,7 @@ class Answering:
             if here.life != self.life or has_expired:
                 raise Refusing(self.faults.expiry)
         if question.offset is not None:
-            here = replace(here, sent=question.offset, page=question.offset and 1)
+            here = replace(here, sent=question.offset, page=question.offset // max(question.limit, 1))
         return here
 
     def _page(self, question: Question, here: Position) -> Records:

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from email.utils import formatdate
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -83,8 +84,8 @@ class _Face:
 
     async def token(self, request: Request) -> Response:
         failure = self._provider.meet("token", {})
-        async with request.form() as form:
-            granted = self._provider.gate.grant({name: str(value) for name, value in form.items()})
+        form = dict(parse_qsl((await request.body()).decode(errors="replace")))
+        granted = self._provider.gate.grant(form)
         if granted is None:
             failure = failure or Refused(400, body=b'{"error": "invalid_grant"}')
         return self._deliver(json.dumps(granted).encode(), failure)
