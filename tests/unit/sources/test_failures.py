@@ -74,7 +74,7 @@ async def opened(wire: httpx.AsyncBaseTransport, replica: Replica) -> AsyncGener
     """The server as a source, signed in as the planted name."""
     settings = CardDavSettings(url=ROOT + BOOK, username=PLANTED)
     credentials = Credentials(PLANTED, f"{PLANTED}-secret")
-    async with open_transport(settings.endpoint(credentials), wire) as transport:
+    async with open_transport(settings.endpoint(credentials, replica.addresses, replica.meter), wire) as transport:
         yield CardDavSource(transport, settings, DEFAULT_FIELDS, replica)
 
 

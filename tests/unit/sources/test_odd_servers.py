@@ -23,7 +23,7 @@ CREDENTIALS = Credentials("someone", "secret")
 async def opened(server: OddServer, replica: Replica, **settings: object) -> AsyncGenerator[Source]:
     """The server as a source."""
     chosen = CardDavSettings.model_validate({"url": ROOT + BOOK, **settings})
-    async with open_transport(chosen.endpoint(CREDENTIALS), server) as transport:
+    async with open_transport(chosen.endpoint(CREDENTIALS, replica.addresses, replica.meter), server) as transport:
         yield CardDavSource(transport, chosen, DEFAULT_FIELDS, replica)
 
 

@@ -14,17 +14,17 @@ import pytest
 from tests.dav.scripted import answer, scripted
 
 from contactsync.activities.sources import transport as module
+from contactsync.activities.sources.addresses import ANY_LOOPBACK
 from contactsync.activities.sources.source import Credentials
+from contactsync.activities.sources.throttling import MAX_PATIENCE_SECONDS, patience
 from contactsync.activities.sources.transport import (
     MAPPED,
-    MAX_PATIENCE_SECONDS,
     Answer,
     BodyTooLarge,
     Endpoint,
     is_trusted,
     mapped,
     open_transport,
-    patience,
 )
 from contactsync.errors import (
     CredentialsRejected,
@@ -50,7 +50,7 @@ async def ask(
     scheme: Scheme = "basic",
 ) -> Answer:
     """One GET."""
-    endpoint = Endpoint(url=url, credentials=credentials, scheme=scheme, timeout_seconds=20.0)
+    endpoint = Endpoint(url=url, credentials=credentials, scheme=scheme, timeout_seconds=20.0, addresses=ANY_LOOPBACK)
     async with open_transport(endpoint) as transport:
         return await transport.request("GET", url, max_bytes=max_bytes)
 

@@ -314,5 +314,6 @@ async def open_carddav(
 ) -> AsyncGenerator[Source]:
     """Opens a CardDAV account; see `SourceFactory`."""
     chosen = CardDavSettings.model_validate(settings)
-    async with open_transport(chosen.endpoint(credentials)) as transport:
+    endpoint = chosen.endpoint(credentials, workbench.addresses, workbench.meter)
+    async with open_transport(endpoint) as transport:
         yield CardDavSource(transport, chosen, fields, workbench)

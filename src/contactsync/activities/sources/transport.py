@@ -11,14 +11,17 @@ import time
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.checked_wire import CheckedWire
+from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.source import Credentials
+from contactsync.activities.sources.throttling import patience_asked, windows_of
 from contactsync.errors import (
     CredentialsRejected,
     SettingsError,
@@ -36,8 +39,6 @@ MAX_REQUEST_SECONDS: Final = 600.0
 """One request with its whole body; a source that drips for longer counts as not answering."""
 
 MAX_REDIRECTS: Final = 5
-DEFAULT_PATIENCE_SECONDS: Final = 60.0
-MAX_PATIENCE_SECONDS: Final = 24 * 3600.0
 
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -107,7 +108,8 @@ class Endpoint:
     """Where a source lives and how to speak to it.
 
     Credentials go to the origin of `url`, to the same host over https, and to `trusted_hosts` over https; nowhere
-    else. A trusted host that begins with a dot stands for every host below it.
+    else. A trusted host that begins with a dot stands for every host below it. `addresses` says where the network may
+    lead at all, and `meter` is told of every request and of what the answers say of limits: give the workbench's own.
     """
 
     url: str = field(repr=False)
@@ -116,6 +118,8 @@ class Endpoint:
     trusted_hosts: tuple[str, ...] = ()
     ca_file: str = ""
     timeout_seconds: float = 30.0
+    addresses: AddressRules = field(default_factory=AddressRules)
+    meter: Meter = field(default_factory=Meter, repr=False)
 
 
 def mapped(error: Exception) -> SourceError:
@@ -134,23 +138,6 @@ def _is_certificate_problem(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def patience(retry_after: str | None, now: float) -> float:
-    """Seconds to wait, from a `Retry-After` in seconds or as a date (RFC 9110 §10.2.3); `now` in epoch seconds."""
-    if retry_after is None:
-        return DEFAULT_PATIENCE_SECONDS
-    text = retry_after.strip()
-    if text.isascii() and text.isdigit():
-        return _bounded(float(text[:12]))
-    try:
-        return _bounded(parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return DEFAULT_PATIENCE_SECONDS
-
-
-def _bounded(seconds: float) -> float:
-    return min(max(seconds, 1.0), MAX_PATIENCE_SECONDS)
 
 
 class Transport:
@@ -173,20 +160,33 @@ class Transport:
     ) -> Answer:
         """One request; redirects are followed with the same method and body, never to a host without trust.
 
-        A status from 400 is an error here unless it is in `accept`.
+        A status from 400 is an error here unless it is in `accept`; an answer that says how long it asks for patience
+        always is one.
 
         Raises:
             BodyTooLarge: the answer is longer than `max_bytes`.
+            AddressForbidden: the address, or one that a redirect leads to, is none that sources may be at.
             SourceUnavailable, SourceThrottled, SourceAddressWrong, CredentialsRejected, SourceMisbehaved.
         """
         for _ in range(MAX_REDIRECTS + 1):
             answer = await self._send(method, url, headers or {}, body, max_bytes)
+            is_final = self._hear(answer)
             if answer.status not in _REDIRECTS:
-                if answer.status >= 400 and answer.status not in accept:
+                if is_final or (answer.status >= 400 and answer.status not in accept):
                     raise refusal(answer)
                 return answer
             url = _redirected(answer)
         raise SourceMisbehaved("the source redirects in circles")
+
+    def _hear(self, answer: Answer) -> bool:
+        """Tells the meter what an answer says of limits; whether it says for how long to leave the source alone."""
+        meter, now = self._endpoint.meter, time.time()
+        meter.hear(windows_of(answer.headers, now))
+        asked = patience_asked(answer.status, answer.headers, now)
+        if asked is None:
+            return False
+        meter.refused(asked.seconds, said_how_long=asked.said)
+        return asked.said
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, max_bytes: int) -> Answer:
         self._require_trust(url)
@@ -195,6 +195,7 @@ class Transport:
                 request = self._client.build_request(
                     method, url, headers={**self._authorization, **headers}, content=body
                 )
+                self._endpoint.meter.count()
                 response = await self._client.send(request, stream=True)
                 try:
                     content = await _read(response, max_bytes)
@@ -266,12 +267,13 @@ def _redirected(answer: Answer) -> str:
 def refusal(answer: Answer) -> SourceError:
     """What a status from 400 means where nothing more is known about it."""
     status = answer.status
+    asked = patience_asked(status, answer.headers, time.time())
+    if asked is not None:
+        return SourceThrottled(after_seconds=asked.seconds)
     if status in (401, 407):
         return CredentialsRejected()
     if status == 403:
         return CredentialsRejected("the source forbids this to these credentials; renew them or widen their rights")
-    if status == 429 or (status == 503 and "retry-after" in answer.headers):
-        return SourceThrottled(after_seconds=patience(answer.headers.get("retry-after"), time.time()))
     if status in (404, 410):
         return SourceAddressWrong()
     if status >= 500:
@@ -310,16 +312,17 @@ def silence_loggers() -> None:
 
 @asynccontextmanager
 async def open_transport(endpoint: Endpoint, wire: httpx.AsyncBaseTransport | None = None) -> AsyncGenerator[Transport]:
-    """A transport for one connection, closed at the end. `wire` replaces the network.
+    """A transport for one connection, closed at the end. `wire` replaces the network, and the look at its addresses.
 
     Raises:
         SettingsError: the `ca_file` cannot be read.
         CredentialsRejected: the secret cannot be sent.
     """
     silence_loggers()
+    tls = _tls(endpoint.ca_file)
     async with httpx.AsyncClient(
-        transport=wire,
-        verify=_tls(endpoint.ca_file),
+        transport=wire or CheckedWire(endpoint.addresses, tls),
+        verify=tls,
         timeout=httpx.Timeout(endpoint.timeout_seconds),
         follow_redirects=False,
         headers={"user-agent": "contactsync"},

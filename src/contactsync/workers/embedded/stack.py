@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from contactsync.activities.sources.addresses import ANY_LOOPBACK
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.server.app import HEALTH_PATH
 from contactsync.errors import ProcessEnded, RootKeyUnavailable
@@ -89,7 +90,8 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """The settings of workers and of the command, without any secret in them."""
-        return self._environment("worker", self.urls.app)
+        networks = ",".join(ANY_LOOPBACK.allowed)  # here sources are on this machine, too
+        return {**self._environment("worker", self.urls.app), f"{PREFIX}SOURCE_NETWORKS": networks}
 
     def operator_environment(self) -> dict[str, str]:
         """The same with the owner's URL, password and all, for `contactsync migrate`: keep it in a private file."""
