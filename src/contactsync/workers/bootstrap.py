@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.store.contacts import Contacts
 from contactsync.activities.store.directory import Directory
+from contactsync.activities.store.freshness import Freshness
 from contactsync.activities.store.migrate import check_schema
 from contactsync.activities.store.passes import Passes
 from contactsync.codecs.keys.file_root import FileRootKey
@@ -57,6 +58,11 @@ class Parts:
     def passes(self) -> Passes:
         """Passes and their progress."""
         return Passes(self.database)
+
+    @property
+    def freshness(self) -> Freshness:
+        """How fresh connections are."""
+        return Freshness(self.database)
 
     def fetching(self) -> "Fetching":
         """The fetching activities."""

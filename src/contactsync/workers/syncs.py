@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from temporalio.api.enums.v1 import PendingActivityState, TaskQueueType
+from temporalio.api.enums.v1 import PendingActivityState, TaskQueueType, WorkflowExecutionStatus
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ResetActivityExecutionRequest
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeWorkflowExecutionResponse,
+    ResetActivityExecutionRequest,
+)
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -63,6 +67,8 @@ _POLLED_WITHIN: Final = timedelta(seconds=90)
 _FAILS_FOR_GOOD: Final = 3
 """From this attempt on an activity counts as one that keeps failing."""
 
+_HALTED: Final = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
+_RUNS: Final = frozenset({WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING, _HALTED})
 _PATIENCE: Final = SourceThrottled.__name__
 _LIVE_PRIORITY: Final = 2
 _NOBODY_ANSWERS: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
@@ -91,6 +97,15 @@ class Trouble:
     code: str
     message: str
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How Temporal has a sync: `running`, `halted` by Temporal's own pause commands, and what it keeps failing with."""
+
+    running: bool
+    halted: bool = False
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +168,22 @@ class Syncs:
 
     async def trouble(self, sync: Sync) -> Trouble | None:
         """What keeps the sync from going on; None where nothing does, or no workflow runs."""
+        return (await self.condition(sync)).trouble
+
+    async def condition(self, sync: Sync) -> Condition:
+        """Whether the sync's workflow runs, and what keeps it from going on."""
         try:
             raw = (await self._handle(sync).describe(rpc_timeout=_CALL)).raw_description
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                return None
+                return Condition(running=False)
             raise refusal_of(error) from None
-        attempts = raw.pending_workflow_task.attempt
-        if attempts >= _FAILS_FOR_GOOD:
-            return Trouble("InternalError", "the workers cannot run this sync's workflow; their log says why", attempts)
-        for pending in raw.pending_activities:
-            if pending.attempt >= _FAILS_FOR_GOOD and pending.HasField("last_failure"):
-                return await self._trouble(sync, pending)
-        return None
+        status = raw.workflow_execution_info.status
+        return Condition(
+            running=status in _RUNS,
+            halted=status == _HALTED or any(pending.paused for pending in raw.pending_activities),
+            trouble=await self._found_trouble(sync, raw),
+        )
 
     async def try_now(self, sync: Sync) -> None:
         """Have what waits for its next attempt tried at once; a source that asked for patience is left alone.
@@ -226,6 +244,15 @@ class Syncs:
                 return False
             raise refusal_of(error) from None
         return True
+
+    async def _found_trouble(self, sync: Sync, raw: DescribeWorkflowExecutionResponse) -> Trouble | None:
+        attempts = raw.pending_workflow_task.attempt
+        if attempts >= _FAILS_FOR_GOOD:
+            return Trouble("InternalError", "the workers cannot run this sync's workflow; their log says why", attempts)
+        for pending in raw.pending_activities:
+            if pending.attempt >= _FAILS_FOR_GOOD and pending.HasField("last_failure"):
+                return await self._trouble(sync, pending)
+        return None
 
     async def _trouble(self, sync: Sync, pending: PendingActivityInfo) -> Trouble | None:
         message = await self._message(sync, pending.last_failure)

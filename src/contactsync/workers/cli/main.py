@@ -15,7 +15,18 @@ from typer.main import get_command
 
 from contactsync.codecs.keys.core_dumps import forbid_core_dumps
 from contactsync.errors import ContactSyncError
-from contactsync.workers.cli import connections, contacts, demo, doctor, keys, processes, status, syncing, tenants
+from contactsync.workers.cli import (
+    connections,
+    contacts,
+    demo,
+    doctor,
+    keys,
+    processes,
+    status,
+    syncing,
+    tenants,
+    watch,
+)
 from contactsync.workers.cli.ending import end_process
 from contactsync.workers.cli.output import READER_GONE, note, print_error
 
@@ -30,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich help takes another 0.15 s to answer
 )
-for group in (demo, processes, doctor, tenants, connections, syncing, status, contacts, keys):
+for group in (demo, processes, doctor, tenants, connections, syncing, status, watch, contacts, keys):
     group.register(app)
 
 

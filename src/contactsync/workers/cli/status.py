@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,14 +17,14 @@ from contactsync.workers.cli.syncing import counts_document
 if TYPE_CHECKING:
     from contactsync.activities.messages import ConnectionRef, Progress
     from contactsync.activities.store.directory import ConnectionInfo
-    from contactsync.activities.store.passes import ConnectionProgress, PassRecord
+    from contactsync.activities.store.freshness import Standing
+    from contactsync.activities.store.passes import PassRecord
     from contactsync.workers.bootstrap import Parts
     from contactsync.workers.syncs import Syncs, Trouble
 
 STALE = 1
 _CLEAR = "\x1b[H\x1b[2J"  # cursor home, clear screen (ECMA-48)
 _LOOK_EVERY_SECONDS = 1.0
-_INTERVALS_UNTIL_STALE = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -40,40 +40,11 @@ def status(
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a connection is stale.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show how fresh connections are: a pass has to complete within twice the interval."""
+    """Show how fresh connections are: a pass has to complete within the objective."""
     if watch:
         run(_watch(connection, as_json=as_json))
     else:
         show(_status(connection, check=check), as_json=as_json)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the database knows of a connection, seen at `at`."""
-
-    connection: "ConnectionInfo"
-    progress: "ConnectionProgress"
-    last: "PassRecord | None"
-    at: datetime
-
-    @property
-    def age(self) -> timedelta:
-        """Time since the last completed pass; since the connection was added where there was none."""
-        return self.at - (self.progress.completed_at or self.connection.created_at)
-
-    @property
-    def fresh(self) -> bool:
-        """Whether a pass completed within twice the interval."""
-        return self.age.total_seconds() <= _INTERVALS_UNTIL_STALE * self.connection.interval_seconds
-
-    @property
-    def state(self) -> str:
-        """`paused`, `syncing`, `waiting`, or `new` where no pass ever began."""
-        if self.progress.paused is not None:
-            return "paused"
-        if self.progress.open:
-            return "syncing"
-        return "waiting" if self.last is not None else "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +56,10 @@ class Live:
     trouble: "Trouble | None" = None
 
 
-async def standing(parts: "Parts", connection: "ConnectionInfo") -> Standing:
-    """Where a connection stands by the database."""
-    ref = _ref(connection)
-    progress, last = await parts.passes.progress(ref), await parts.passes.latest(ref)
-    return Standing(connection, progress, last, datetime.now(UTC))
-
-
-def _ref(connection: "ConnectionInfo") -> "ConnectionRef":
+def _ref(standing: "Standing") -> "ConnectionRef":
     from contactsync.activities.messages import ConnectionRef
 
-    return ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.connection_id)
+    return ConnectionRef(tenant_id=standing.tenant_id, connection_id=standing.connection_id)
 
 
 async def _status(reference: str | None, *, check: bool) -> Report:
@@ -132,12 +96,9 @@ async def _reach(parts: "Parts") -> "Syncs | None":
 
 
 async def _all(parts: "Parts", *, check: bool) -> Report:
-    found = [await standing(parts, each) for each in await parts.directory.list_connections()]
-    rows = [
-        (each.connection.connection_id, each.connection.tenant_id, each.state, _last(each), _freshness(each))
-        for each in found
-    ]
-    stale = sum(not each.fresh for each in found)
+    found = await parts.freshness.look()
+    rows = [(each.connection_id, each.tenant_id, each.state, _last(each), _freshness(each)) for each in found]
+    stale = sum(each.late for each in found)
     title = f"{len(found)} connections, {stale} stale"
     return Report(
         {"connections": [_document(each) for each in found], "stale": stale},
@@ -148,14 +109,14 @@ async def _all(parts: "Parts", *, check: bool) -> Report:
 
 async def _one(parts: "Parts", syncs: "Syncs | None", reference: str, *, check: bool) -> Report:
     connection = await find_connection(parts.directory, reference)
-    seen = await standing(parts, connection)
+    seen = await parts.freshness.of(connection.connection_id)
     live = await _live(syncs, connection)
-    held = await parts.contacts.counts(_ref(connection))
+    held = await parts.contacts.counts(_ref(seen))
     facts = {
-        "id": connection.connection_id,
-        "tenant": connection.tenant_id,
+        "id": seen.connection_id,
+        "tenant": seen.tenant_id,
         "state": live.progress.state if live.progress else seen.state,
-        "paused": seen.progress.paused,
+        "paused": seen.paused,
         "contacts": held.live,
         "quarantined": held.quarantined,
         "last pass": _last(seen),
@@ -168,7 +129,7 @@ async def _one(parts: "Parts", syncs: "Syncs | None", reference: str, *, check: 
     return Report(
         {"connection": {**_document(seen), **counted, "live": _live_document(live)}},
         card("status", facts),
-        exit_code=STALE if check and not seen.fresh else 0,
+        exit_code=STALE if check and seen.late else 0,
     )
 
 
@@ -182,17 +143,18 @@ async def _live(syncs: "Syncs | None", connection: "ConnectionInfo") -> Live:
         return Live(reachable=False)
 
 
-def _document(seen: Standing) -> dict[str, Json]:
+def _document(seen: "Standing") -> dict[str, Json]:
     return {
-        "id": seen.connection.connection_id,
-        "tenant": seen.connection.tenant_id,
-        "kind": seen.connection.kind,
+        "id": seen.connection_id,
+        "tenant": seen.tenant_id,
+        "kind": seen.kind,
         "state": seen.state,
-        "paused": seen.progress.paused,
-        "fresh": seen.fresh,
+        "paused": seen.paused,
+        "fresh": not seen.late,
         "age_seconds": int(seen.age.total_seconds()),
-        "interval_seconds": seen.connection.interval_seconds,
-        "completed_at": seen.progress.completed_at,
+        "interval_seconds": seen.interval_seconds,
+        "objective_seconds": seen.objective_seconds,
+        "completed_at": seen.completed_at,
         "last_pass": _pass_document(seen.last),
     }
 
@@ -231,15 +193,15 @@ def _next(live: Live) -> datetime | None:
     return _due(live.progress) if live.progress and live.progress.state == "waiting" else None
 
 
-def _last(seen: Standing) -> str:
+def _last(seen: "Standing") -> str:
     if seen.last is None:
         return "none yet"
     counts = ", ".join(f"{count} {name}" for name, count in seen.last.counts.model_dump().items() if count)
     return f"{seen.last.outcome or 'under way'}: {counts or 'nothing'}"
 
 
-def _freshness(seen: Standing) -> str:
+def _freshness(seen: "Standing") -> str:
     length = show_duration(seen.age)
-    if seen.progress.completed_at is None:
-        return f"{'new' if seen.fresh else 'stale'}, never completed, added {length} ago"
-    return f"{'fresh' if seen.fresh else 'stale'}, completed {length} ago"
+    if seen.completed_at is None:
+        return f"{'stale' if seen.late else 'new'}, never completed, added {length} ago"
+    return f"{'stale' if seen.late else 'fresh'}, completed {length} ago"
