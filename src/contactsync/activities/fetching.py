@@ -1,96 +1,222 @@
-"""The activity `fetch_page`: one page from a source, minimised, before anything leaves the worker."""
+"""The activity `fetch_page`: one page from a source, minimised, before anything leaves the worker.
 
+What holds for every kind of source is done here, once: the account's budget, complete listings when they are due,
+their generations, and the watch over pages that lead nowhere. docs/sync.md tells the rules.
+"""
+
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from temporalio import activity
 
+from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import FETCH_PAGE, ConnectionRef, FetchRequest, Page, PageHead
 from contactsync.activities.pages import raw_body, raw_records
+from contactsync.activities.reaching import Reach
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
-from contactsync.activities.sources.registry import open_source
-from contactsync.activities.sources.secrets import resolve
-from contactsync.activities.sources.source import Credentials, FetchedPage, PageLimits
-from contactsync.activities.store.cursors import Cursor, open_cursor, seal_cursor
+from contactsync.activities.sources.progress_guard import Trail
+from contactsync.activities.sources.registry import account_of, limits_of
+from contactsync.activities.sources.source import Capabilities, FetchedPage, PageLimits
+from contactsync.activities.store.budgets import Budgets, Call, Lane, budget_account
+from contactsync.activities.store.cursors import Cursor, mask_of, open_cursor, seal_cursor
 from contactsync.activities.store.directory import Connection, Directory
-from contactsync.activities.store.workbench import StoreWorkbench
+from contactsync.activities.store.passes import Passes
 from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.rows import TenantSealer
+from contactsync.errors import SourceThrottled
 from contactsync.postgres import Database
+
+DEFAULT_TENANT_PAGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A page that is asked for, and what is known of its connection."""
+
+    request: FetchRequest
+    connection: Connection
+    fields: Fields
+    sealer: TenantSealer
+    cursor: Cursor | None
+
+    @property
+    def ref(self) -> ConnectionRef:
+        """The connection."""
+        return ConnectionRef(tenant_id=self.request.tenant_id, connection_id=self.request.connection_id)
+
+    @property
+    def call(self) -> Call:
+        """How the page asks its account's budget. An attempt after a dead one is the same call."""
+        kind, settings = self.connection.kind, self.connection.settings
+        account = budget_account(self.sealer, self.connection.connection_id, account_of(kind, settings))
+        lane = Lane.BACKFILL if self.request.part else Lane.LIVE
+        return Call(self.ref, account, limits_of(kind, settings), lane, _lease(self.request))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A page as its source gave it, and what it belongs to. `reread`: no body counted as held already."""
+
+    page: FetchedPage
+    asked: Cursor | None
+    reread: bool
+    as_of: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """What `fetch_page` works with."""
+    """What `fetch_page` works with. `clock` gives epoch seconds."""
 
     database: Database
     ring: KeyRing
     limits: PageLimits
     addresses: AddressRules
+    tenant_pages: int = DEFAULT_TENANT_PAGES
+    clock: Callable[[], float] = time.time
 
     @activity.defn(name=FETCH_PAGE)
     async def fetch_page(self, request: FetchRequest) -> Page:
-        """The page after the request's cursor.
+        """The page after the request's cursor; or no page, but for how long to wait before asking again.
 
         Raises:
-            SourceError, KeysError, DatabaseError: each with its retry verdict.
+            SourceError, KeysError, DatabaseError: each with its retry verdict. `SourceThrottled` is none of them.
         """
         async with heartbeating():
             return await self._fetch(request)
 
     async def _fetch(self, request: FetchRequest) -> Page:
+        job = await self._job(request)
+        budgets, call, meter = Budgets(self.database, self.tenant_pages), job.call, Meter()
+        wait = await budgets.take(call)
+        if wait > 0:
+            return waiting(request, wait)
+        try:
+            fetched = await self._ask(job, meter)
+        except SourceThrottled as throttled:
+            return waiting(request, max(throttled.after_seconds, await budgets.settle(call, meter)))
+        except BaseException:  # a worker that is stopped gives its lease back too
+            await budgets.settle(call, meter)
+            raise
+        await budgets.settle(call, meter)
+        return await self._sealed(job, fetched)
+
+    async def _job(self, request: FetchRequest) -> Job:
         directory = Directory(self.database, self.ring)
         connection = await directory.get_connection(request.connection_id, request.tenant_id)
+        tenant = await directory.get_tenant(request.tenant_id)
         sealer = await self.ring.tenant_sealer(request.tenant_id)
         cursor = open_cursor(sealer, request.connection_id, request.cursor) if request.cursor else None
-        fetched = await self._ask(connection, cursor, directory)
-        after = _next_cursor(cursor, fetched)
-        return _page(request, fetched, after, seal_cursor(sealer, request.connection_id, after))
+        return Job(request, connection, tenant.policy.fields, sealer, cursor)
 
-    async def _ask(self, connection: Connection, cursor: Cursor | None, directory: Directory) -> FetchedPage:
-        tenant = await directory.get_tenant(connection.tenant_id)
-        ref = ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.connection_id)
-        workbench = StoreWorkbench(self.database, self.ring, ref, Meter(), self.addresses)
-        async with open_source(
-            connection.kind, connection.settings, credentials_of(connection), tenant.policy.fields, workbench
-        ) as source:
-            return await source.fetch(cursor.source if cursor else None, self._limits_of(connection))
+    async def _ask(self, job: Job, meter: Meter) -> Fetched:
+        part, cursor = job.request.part, job.cursor
+        as_of = await Passes(self.database).swept_generation(job.ref) if part else 0
+        reread = part is None and _reads_anew(cursor, mask_of(job.fields), job.request.page)
+        reach = Reach(self.database, self.ring, self.addresses)
+        async with reach.source(job.connection, job.fields, meter, part=part, reread=reread) as source:
+            asked = cursor if part or not self._lists_anew(job, source.capabilities) else None
+            page = await source.fetch(asked.source if asked else None, self._limits_of(job.connection))
+        return Fetched(page, asked, reread, as_of)
+
+    def _lists_anew(self, job: Job, can: Capabilities) -> bool:
+        """Whether a complete listing is to begin though there is a cursor; never inside another one."""
+        cursor = job.cursor
+        if cursor is None or job.request.page != 1:
+            return False
+        if cursor.mask and cursor.mask != mask_of(job.fields):
+            return True
+        if cursor.full or can.reconcile_seconds is None or cursor.listed_at is None:
+            return False
+        return self.clock() - cursor.listed_at >= can.reconcile_seconds
 
     def _limits_of(self, connection: Connection) -> PageLimits:
         return PageLimits(rows=connection.page_rows or self.limits.rows, bytes=self.limits.bytes)
 
+    async def _sealed(self, job: Job, fetched: Fetched) -> Page:
+        after = await self._after(job, fetched)
+        return _page(job.request, fetched, after, seal_cursor(job.sealer, job.request.connection_id, after))
 
-def credentials_of(connection: Connection) -> Credentials:
-    """The connection's user name with the secret its reference names.
+    async def _after(self, job: Job, fetched: Fetched) -> Cursor:
+        """The cursor that follows the page.
 
-    Raises:
-        SecretUnavailable: the secret is not there.
-    """
-    username = connection.settings.get("username", "")
-    secret = resolve(connection.secret_ref) if connection.secret_ref else ""
-    return Credentials(username=str(username), secret=secret)
+        Raises:
+            SourceLoops: the pages lead nowhere.
+        """
+        page, asked = fetched.page, fetched.asked
+        begins = page.restarted and job.request.part is None
+        trail = job.cursor.trail if job.cursor and job.request.page > 1 else Trail()
+        listed_at = asked.listed_at if asked else None
+        return Cursor(
+            generation=await Passes(self.database).next_generation(job.ref) if begins else _generation(job.cursor),
+            full=page.full and not page.done,
+            source=page.cursor,
+            listed_at=self.clock() if begins or listed_at is None else listed_at,
+            mask=_mask_after(asked, mask_of(job.fields), is_read_anew=begins and fetched.reread),
+            reread=fetched.reread and not page.done,
+            trail=trail.followed_by(asked.source if asked else None, page),
+        )
 
 
-def _next_cursor(cursor: Cursor | None, fetched: FetchedPage) -> Cursor:
-    generation = cursor.generation if cursor else 0
-    return Cursor(
-        generation=generation + 1 if fetched.restarted else generation, full=fetched.full, source=fetched.cursor
+def waiting(request: FetchRequest, seconds: float) -> Page:
+    """No page: the same cursor is to be asked for again after that time."""
+    head = PageHead(
+        tenant_id=request.tenant_id,
+        connection_id=request.connection_id,
+        epoch=request.epoch,
+        page=request.page,
+        cursor=request.cursor or b"",
+        done=False,
+        full=False,
+        generation=0,
+        changes=0,
+        downloaded=0,
+        part=request.part,
+        wait_seconds=seconds,
     )
+    return Page(head=head, body=raw_body([]).content)
 
 
-def _page(request: FetchRequest, fetched: FetchedPage, after: Cursor, sealed_cursor: bytes) -> Page:
-    body = raw_body(raw_records(fetched.changes))
+def _lease(request: FetchRequest) -> str:
+    part = f"{request.part.backfill_id}/{request.part.epoch}/{request.part.part}" if request.part else "live"
+    return f"{request.connection_id}/{part}/{request.epoch}/{request.page}"
+
+
+def _reads_anew(cursor: Cursor | None, mask: str, page: int) -> bool:
+    """Whether bodies that are held must be read all the same: the allow-list is another than when they were read."""
+    if cursor is None:
+        return False
+    return cursor.reread or (page == 1 and cursor.mask not in ("", mask))
+
+
+def _mask_after(asked: Cursor | None, mask: str, *, is_read_anew: bool) -> str:
+    """The allow-list under which everything was read. Only a listing that reads all bodies makes it another one."""
+    return mask if asked is None or not asked.mask or is_read_anew else asked.mask
+
+
+def _generation(cursor: Cursor | None) -> int:
+    return cursor.generation if cursor else 0
+
+
+def _page(request: FetchRequest, fetched: Fetched, after: Cursor, sealed_cursor: bytes) -> Page:
+    page = fetched.page
+    body = raw_body(raw_records(page.changes))
     head = PageHead(
         tenant_id=request.tenant_id,
         connection_id=request.connection_id,
         epoch=request.epoch,
         page=request.page,
         cursor=sealed_cursor,
-        done=fetched.done,
-        full=fetched.full,
+        done=page.done,
+        full=page.full,
         generation=after.generation,
-        changes=len(fetched.changes),
-        downloaded=fetched.downloaded,
+        changes=len(page.changes),
+        downloaded=page.downloaded,
         quarantined=body.quarantined,
+        part=request.part,
+        as_of=fetched.as_of,
+        total=page.total,
     )
     return Page(head=head, body=body.content)

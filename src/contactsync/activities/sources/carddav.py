@@ -78,8 +78,8 @@ class CardDavSource:
 
     @property
     def capabilities(self) -> Capabilities:
-        """See `Source.capabilities`."""
-        return Capabilities(tokens=True, tombstones=True)
+        """See `Source.capabilities`; it lists everything once a day by itself."""
+        return Capabilities(tokens=True, tombstones=True, reconcile_seconds=None)
 
     async def baseline(self) -> bytes | None:
         """None: a first sync token comes with a complete listing only (RFC 6578 §3.4)."""

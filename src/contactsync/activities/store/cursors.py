@@ -1,11 +1,14 @@
 """The cursor handle: what a workflow carries and the database keeps, sealed, and only the fetch activity opens."""
 
+import hashlib
 from typing import Final
 from uuid import UUID
 
 from pydantic import ValidationError
 
+from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.messages import Message
+from contactsync.activities.sources.progress_guard import Trail
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import OpenRefused
 
@@ -13,17 +16,43 @@ _TABLE: Final = "cursor"
 
 
 class Cursor(Message):
-    """Where a connection stands. `generation` numbers complete listings from 1; `full` says whether the pages after
-    this one still belong to one; `source` is the source's own cursor, opaque."""
+    """Where a connection stands. `generation`: that of the newest complete listing; `full` says whether the pages
+    after this one still belong to it; `source` is the source's own cursor, opaque.
+
+    `listed_at`: when that listing began, in seconds since the epoch. `mask` stands for the allow-list under which it
+    was read ("": an earlier version did not say); `reread`: it reads all bodies anew. `trail`: the pages of the pass.
+    """
 
     generation: int
     full: bool
     source: bytes
+    listed_at: float | None = None
+    mask: str = ""
+    reread: bool = False
+    trail: Trail = Trail()
+
+
+def mask_of(fields: Fields) -> str:
+    """A short name for an allow-list."""
+    return hashlib.blake2s(",".join(sorted(fields)).encode(), digest_size=8).hexdigest()
+
+
+def part_cursor(source: bytes, fields: Fields) -> Cursor:
+    """The cursor at which a part of a backfill begins."""
+    return Cursor(generation=0, full=True, source=source, mask=mask_of(fields), reread=True)
+
+
+def baseline_cursor(source: bytes, fields: Fields, now: float) -> Cursor:
+    """The cursor of a connection that a backfill lists: live sync goes on from the source's present.
+
+    `now` in seconds since the epoch: the listing counts as done, so that live sync does not begin one of its own.
+    """
+    return Cursor(generation=0, full=False, source=source, mask=mask_of(fields), listed_at=now)
 
 
 def seal_cursor(sealer: TenantSealer, connection_id: UUID, cursor: Cursor) -> bytes:
     """The handle of `cursor`, bound to its tenant and connection."""
-    return sealer.seal(_TABLE, str(connection_id), cursor.model_dump_json().encode())
+    return sealer.seal(_TABLE, str(connection_id), cursor.model_dump_json(exclude_defaults=True).encode())
 
 
 def open_cursor(sealer: TenantSealer, connection_id: UUID, sealed: bytes) -> Cursor:
