@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from contactsync.activities.contacts.contact import Contact
 from contactsync.activities.messages import ConnectionRef
+from contactsync.activities.sources.addresses import ANY_LOOPBACK
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.workers.bootstrap import administering_client, opened
 from contactsync.workers.embedded.processes import Child, Command
@@ -153,5 +154,6 @@ def deployment_of(installed: "Installed", folder: Path, urls: DatabaseUrls, temp
         "TEMPORAL_ADDRESS": temporal.address,
         "TEMPORAL_NAMESPACE": temporal.namespace,
         "TASK_QUEUE": f"acceptance-{uuid4()}",
+        "SOURCE_NETWORKS": ",".join(ANY_LOOPBACK.allowed),
     }
     return Deployment(installed, {f"{PREFIX}{name}": value for name, value in settings.items()}, folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.store.budgets import Budgets
 from contactsync.activities.store.contacts import Contacts
 from contactsync.activities.store.directory import Directory
 from contactsync.activities.store.freshness import Freshness
@@ -43,6 +44,11 @@ class Parts:
     def addresses(self) -> AddressRules:
         """Which addresses sources may be at."""
         return AddressRules(self.settings.allowed_networks())
+
+    @property
+    def budgets(self) -> Budgets:
+        """Request budgets of provider accounts."""
+        return Budgets(self.database, self.settings.pages_of_a_tenant())
 
     @property
     def directory(self) -> Directory:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contactsync.activities.sources.addresses import networks_of
 from contactsync.errors import SettingsError
 
 PREFIX = "CONTACTSYNC_"
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     task_queue: str = Field("contactsync", description="task queue of the workers")
 
     source_networks: str = Field("", description="private networks (CIDR) that sources may be in, by commas")
+    tenant_pages: int = Field(8, ge=1, le=1000, description="pages of one tenant fetched at a time, by all workers")
 
     page_rows: int = Field(500, ge=1, le=2000, description="contacts a page has at most")
     page_bytes: int = Field(512 * 1024, ge=16 * 1024, le=1024 * 1024, description="bytes a page has at most")
@@ -55,9 +57,22 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level logged")
 
+    @field_validator("source_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        try:
+            networks_of(_parts(value))
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return value
+
     def allowed_networks(self) -> tuple[str, ...]:
         """The networks of `source_networks`."""
-        return tuple(part.strip() for part in self.source_networks.split(",") if part.strip())
+        return _parts(self.source_networks)
+
+    def pages_of_a_tenant(self) -> int:
+        """How many pages of one tenant are fetched at a time: never so many that a worker has room for nobody else."""
+        return max(1, min(self.tenant_pages, self.max_activities - 1))
 
     def database(self) -> str:
         """The workers' database URL, with its password.
@@ -96,6 +111,10 @@ class Settings(BaseSettings):
         password = quote(read_secret_file(self.database_password_file), safe="")
         _, _, host = parts.netloc.rpartition("@")
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
+
+
+def _parts(setting: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in setting.split(",") if part.strip())
 
 
 def read_secret_file(path: Path) -> str:
