@@ -97,6 +97,11 @@ class Editing:
             self._write(replace(entry, state="deleted"), at=at)
         self._write(replace(entry, id=new_id or source_id, folder=folder), at=at)
 
+    @property
+    def numbers(self) -> int:
+        """How many contacts there ever were."""
+        return self._next_number
+
     def live(self, after: str = "") -> Iterator[tuple[str, int]]:
         """(id, version) of every contact after that id, by id, whether anything shows it yet or not."""
         for entry in self._written.by_id(after):
