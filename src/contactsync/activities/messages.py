@@ -21,6 +21,7 @@ SET_PAUSED: Final = "set_paused"
 DECIDE_DELETES: Final = "decide_deletes"
 OPEN_BACKFILL: Final = "open_backfill"
 CLOSE_BACKFILL: Final = "close_backfill"
+SET_BACKFILL_PAUSED: Final = "set_backfill_paused"
 
 
 class Message(BaseModel):
@@ -65,6 +66,8 @@ class SyncArgs(ConnectionRef):
     next_due: float | None = None  # seconds since the epoch; None: at once
     under_way: "PassUnderWay | None" = None
     misbehaved: int = 0  # passes in a row that ended because the source sent garbage
+    requested: bool = False  # somebody asked for a pass after the one under way
+    holding: bool = False  # deletions wait for approval
 
 
 class PassUnderWay(Message):
@@ -91,6 +94,7 @@ class PassTicket(ConnectionRef):
     interval_seconds: int = 900
     jitter_seconds: int = 60
     paused: str | None = None
+    holding: bool = False  # deletions wait for approval
 
 
 class PartRef(Message):
@@ -153,7 +157,11 @@ class ClosePass(ConnectionRef):
 
 
 class PassResult(Message):
-    """A finished pass. `outcome` is `completed`, or the code of the error that ended it."""
+    """A finished pass. `outcome` is `completed`, or the code of the error that ended it.
+
+    As the answer to an update it may be `under_way`: the workflow goes on in another run. Whoever waits asks there for
+    the pass of this `number` with `await_pass`.
+    """
 
     pass_id: UUID
     outcome: str
@@ -161,6 +169,13 @@ class PassResult(Message):
     started_at: float
     ended_at: float
     paused: str | None = None
+    number: int = 0  # counts the passes of a workflow, over all its runs
+
+
+class PassWanted(Message):
+    """The argument of the update `await_pass`."""
+
+    number: int
 
 
 class PauseRequest(Message):
@@ -206,8 +221,9 @@ class BackfillRef(ConnectionRef):
 class BackfillArgs(BackfillRef):
     """Starts `Backfill`, and carries its state from run to run; all else is in the database."""
 
-    opening_id: UUID | None = None
-    paused: bool = False
+    paused: str | None = None  # a code
+    troubles: int = 0  # errors in a row, with no page committed in between
+    paced_until: float = 0.0  # seconds since the epoch: no page is asked for before that
 
 
 class OpenBackfill(BackfillRef):
@@ -233,7 +249,8 @@ class BackfillTicket(BackfillRef):
     parts: tuple[PartTicket, ...]
     window: int = 4  # partitions worked on side by side
     rows_per_second: float | None = None
-    state: str = "running"  # another: it has ended already
+    state: str = "running"  # or `paused`; another: it has ended already
+    counts: Counts = Counts()
 
 
 class CloseBackfill(BackfillRef):
@@ -241,6 +258,12 @@ class CloseBackfill(BackfillRef):
 
     epoch: int
     outcome: str
+
+
+class SetBackfillPaused(BackfillRef):
+    """Records in the database that a backfill is paused or not."""
+
+    paused: bool
 
 
 class BackfillResult(Message):
@@ -254,6 +277,7 @@ class BackfillProgress(Message):
     """The answer to the `progress` query of `Backfill`."""
 
     state: Literal["opening", "running", "paused", "closing", "ended"]
+    paused: str | None = None  # a code: the operator's, or that of an error which somebody has to mend
     parts: int = 0
     parts_done: int = 0
     pages: int = 0

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID, uuid4
 
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -16,6 +18,7 @@ from contactsync.activities.messages import SyncArgs
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.identifiers import sync_workflow_id
+from contactsync.workers.syncs import SEARCH_ATTRIBUTES
 from contactsync.workflows.connection_sync import ConnectionSync
 
 TENANT: Final = UUID("5b0f8f0e-6a53-4c0e-9d5f-0d6f4f0c7d11")
@@ -32,7 +35,18 @@ async def time_skipping(ring: KeyRing) -> AsyncGenerator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=time_skipping_server(), plugins=[SealingPlugin(ring)]
     ) as environment:
+        await know_attributes(environment)
         yield environment
+
+
+async def know_attributes(environment: WorkflowEnvironment) -> None:
+    """Make our search attributes; the time-skipping server can add them, but not list them."""
+    keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+    request = AddSearchAttributesRequest(
+        namespace=environment.client.namespace,
+        search_attributes={key.name: keyword for key in SEARCH_ATTRIBUTES},
+    )
+    await environment.client.operator_service.add_search_attributes(request)
 
 
 @asynccontextmanager
@@ -47,6 +61,7 @@ async def syncing(environment: WorkflowEnvironment, script: Script, **args: obje
         script.upsert_page,
         script.close_pass,
         script.set_paused,
+        script.decide_deletes,
     ]
     async with Worker(environment.client, task_queue=queue, workflows=[ConnectionSync], activities=activities):
         handle = await environment.client.start_workflow(

@@ -2,11 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from temporalio import activity
 
 from contactsync.activities.messages import (
     CLOSE_PASS,
+    DECIDE_DELETES,
     FETCH_PAGE,
     OPEN_PASS,
     SANITIZE_PAGE,
@@ -15,6 +17,8 @@ from contactsync.activities.messages import (
     CleanPage,
     ClosePass,
     Counts,
+    DecideDeletes,
+    DeletesDecided,
     FetchRequest,
     OpenPass,
     Page,
@@ -23,7 +27,7 @@ from contactsync.activities.messages import (
     PassTicket,
     SetPaused,
 )
-from contactsync.errors import ContactSyncError
+from contactsync.errors import ContactSyncError, HoldNotFound
 
 
 @dataclass
@@ -43,6 +47,9 @@ class Script:
     pauses: list[str | None] = field(default_factory=list[str | None])
     passes: int = 0
     cursor: bytes | None = None
+    hold_id: UUID | None = None
+    held: int = 0
+    decisions: list[DecideDeletes] = field(default_factory=list[DecideDeletes])
 
     @activity.defn(name=OPEN_PASS)
     async def open_pass(self, request: OpenPass) -> PassTicket:
@@ -99,3 +106,11 @@ class Script:
     @activity.defn(name=SET_PAUSED)
     async def set_paused(self, request: SetPaused) -> None:
         self.pauses.append(request.paused)
+
+    @activity.defn(name=DECIDE_DELETES)
+    async def decide_deletes(self, request: DecideDeletes) -> DeletesDecided:
+        self.decisions.append(request)
+        if request.hold_id != self.hold_id:
+            raise HoldNotFound
+        self.hold_id = None
+        return DeletesDecided(outcome="approved" if request.approve else "rejected", contacts=self.held)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
-from tests.integration.workflows.running import TENANT, syncing, time_skipping, until
+from tests.integration.workflows.running import TENANT, know_attributes, syncing, time_skipping, until
 from tests.integration.workflows.scripted import Script
 
 from contactsync.activities.messages import PauseRequest
@@ -187,6 +187,7 @@ async def test_a_run_ends_when_temporal_suggests_it(tmp_path: Path) -> None:
         dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
         plugins=[SealingPlugin(ring)],
     ) as environment:
+        await know_attributes(environment)
         script = Script(pages=2)
         async with syncing(environment, script) as handle:
             latest = environment.client.get_workflow_handle_for(ConnectionSync.run, handle.id)

@@ -1,0 +1,140 @@
+"""The activities of a page, with their timeouts and retries: the one place where a workflow calls them."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as TemporalTimeout
+from temporalio.workflow import ActivityCancellationType, ActivityHandle
+
+with workflow.unsafe.imports_passed_through():
+    from contactsync.activities.messages import (
+        FETCH_PAGE,
+        SANITIZE_PAGE,
+        UPSERT_PAGE,
+        CleanPage,
+        FetchRequest,
+        Page,
+        PageResult,
+        PartRef,
+    )
+
+RETRY: Final = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
+)
+"""Without end: what may not be tried again says so by its error class."""
+
+HEARTBEAT: Final = timedelta(seconds=10)
+QUICK: Final = timedelta(minutes=1)
+PAGE: Final = timedelta(minutes=5)
+SOURCE_DOWN_AT_MOST: Final = timedelta(minutes=15)
+"""After this a page gives up on its source; what is committed stays, and the work goes on from there later."""
+
+LIVE_PRIORITY: Final = 2
+BACKFILL_PRIORITY: Final = 4
+"""Live sync goes before backfill; 1 is left for what people wait for."""
+
+
+def priority_of(tenant_id: UUID, key: int) -> Priority:
+    """A priority whose fairness key is the tenant."""
+    return Priority(priority_key=key, fairness_key=str(tenant_id))
+
+
+@dataclass(frozen=True, slots=True)
+class PageSteps:
+    """The activities of one pass, or of one part of a backfill.
+
+    `thorough`: a page that is being written is never left behind, and a fetch that is not wanted any more is over
+    before anything else begins. Runs that began before there was such a thing go on without it.
+    """
+
+    tenant_id: UUID
+    connection_id: UUID
+    epoch: int
+    priority_key: int = LIVE_PRIORITY
+    part: PartRef | None = None
+    thorough: bool = True
+
+    def fetch(self, page: int, cursor: bytes | None) -> ActivityHandle[Page]:
+        """Start fetching a page; see `Fetching.fetch_page`."""
+        request = FetchRequest(
+            tenant_id=self.tenant_id,
+            connection_id=self.connection_id,
+            epoch=self.epoch,
+            page=page,
+            cursor=cursor,
+            part=self.part,
+        )
+        return workflow.start_activity(
+            FETCH_PAGE,
+            request,
+            result_type=Page,
+            start_to_close_timeout=PAGE,
+            schedule_to_close_timeout=SOURCE_DOWN_AT_MOST,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RETRY,
+            priority=self._priority,
+            cancellation_type=self._cancellation,
+        )
+
+    async def sanitize(self, page: Page) -> CleanPage:
+        """See `Cleaning.sanitize_page`."""
+        return await workflow.execute_activity(
+            SANITIZE_PAGE,
+            page,
+            result_type=CleanPage,
+            start_to_close_timeout=PAGE,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RETRY,
+            priority=self._priority,
+        )
+
+    async def upsert(self, clean: CleanPage) -> PageResult:
+        """See `Storing.upsert_page`."""
+        return await workflow.execute_activity(
+            UPSERT_PAGE,
+            clean,
+            result_type=PageResult,
+            start_to_close_timeout=PAGE,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RETRY,
+            priority=self._priority,
+        )
+
+    async def abandon(
+        self, fetching: "asyncio.Task[Page] | None", writing: "asyncio.Task[PageResult] | None" = None
+    ) -> None:
+        """Cancel a fetch, let a write end, and wait for both; how they end does not matter any more."""
+        if fetching is not None and not fetching.done():
+            fetching.cancel()
+        if writing is not None and not writing.done() and not self.thorough:
+            writing.cancel()
+        for task in (fetching, writing):
+            if task is not None:
+                with suppress(ActivityError, asyncio.CancelledError):
+                    await task
+
+    @property
+    def _priority(self) -> Priority:
+        return priority_of(self.tenant_id, self.priority_key)
+
+    @property
+    def _cancellation(self) -> ActivityCancellationType:
+        waits = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+        return waits if self.thorough else ActivityCancellationType.TRY_CANCEL
+
+
+def outcome_of(error: ActivityError) -> str:
+    """The code of the error that ended an activity for good."""
+    cause = error.cause
+    while isinstance(cause, TemporalTimeout) and cause.cause is not None:
+        cause = cause.cause
+    if isinstance(cause, ApplicationError) and cause.type:
+        return cause.type
+    return "SourceUnavailable" if isinstance(cause, TemporalTimeout) else "InternalError"
