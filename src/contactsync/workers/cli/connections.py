@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -64,6 +65,10 @@ def add(  # noqa: PLR0917  # typer passes them by name
     interval: Annotated[
         str, typer.Option(metavar="TIME", help="Time from pass to pass, such as 90s, 15m, 2h.")
     ] = "15m",
+    objective: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time within which a pass has to complete; twice the interval if not given."),
+    ] = None,
     page_rows: Annotated[
         int | None,
         typer.Option(min=1, max=2000, help="Contacts a page has at most; the workers' setting if not given."),
@@ -77,8 +82,8 @@ def add(  # noqa: PLR0917  # typer passes them by name
     """Add a connection, check its source and start its sync."""
     settings = parse_settings(setting or [])
     settings |= {name: value for name, value in (("url", url), ("username", username)) if value is not None}
-    seconds = int(parse_duration(interval).total_seconds())
-    show(_add(tenant, _new(kind, settings, secret, seconds, page_rows), check=check, start=start), as_json=as_json)
+    times = _Times(_seconds(interval), _seconds(objective) if objective is not None else None)
+    show(_add(tenant, _new(kind, settings, secret, times, page_rows), check=check, start=start), as_json=as_json)
 
 
 @connections.command("list")
@@ -132,8 +137,18 @@ def sync_of(connection: "ConnectionInfo") -> "Sync":
     return Sync(connection.tenant_id, connection.connection_id, connection.kind)
 
 
+@dataclass(frozen=True, slots=True)
+class _Times:
+    interval_seconds: int
+    objective_seconds: int | None
+
+
+def _seconds(text: str) -> int:
+    return int(parse_duration(text).total_seconds())
+
+
 def _new(
-    kind: str, settings: dict[str, object], secret: str | None, interval_seconds: int, page_rows: int | None
+    kind: str, settings: dict[str, object], secret: str | None, times: _Times, page_rows: int | None
 ) -> "NewConnection":
     from contactsync.activities.sources.registry import validate_settings
     from contactsync.activities.sources.secrets import check_reference
@@ -145,9 +160,10 @@ def _new(
         kind=kind,
         settings=validate_settings(kind, settings),
         secret_ref=secret,
-        interval_seconds=interval_seconds,
-        jitter_seconds=min(_JITTER_AT_MOST_SECONDS, interval_seconds // _JITTER_SHARE),
+        interval_seconds=times.interval_seconds,
+        jitter_seconds=min(_JITTER_AT_MOST_SECONDS, times.interval_seconds // _JITTER_SHARE),
         page_rows=page_rows,
+        objective_seconds=times.objective_seconds,
     )
 
 
@@ -250,6 +266,7 @@ def document(connection: "ConnectionInfo") -> dict[str, Json]:
         "kind": connection.kind,
         "secret": connection.secret_ref,
         "interval_seconds": connection.interval_seconds,
+        "objective_seconds": connection.objective_seconds,
         "page_rows": connection.page_rows,
         "paused": connection.paused,
         "created_at": connection.created_at,
@@ -263,6 +280,7 @@ def _facts(connection: "ConnectionInfo") -> dict[str, object]:
         "kind": connection.kind,
         "secret": connection.secret_ref,
         "every": _every(connection),
+        "objective": _objective(connection),
         "page rows": connection.page_rows,
         "paused": connection.paused,
         "since": connection.created_at,
@@ -271,6 +289,11 @@ def _facts(connection: "ConnectionInfo") -> dict[str, object]:
 
 def _every(connection: "ConnectionInfo") -> str | None:
     return show_duration(timedelta(seconds=connection.interval_seconds))
+
+
+def _objective(connection: "ConnectionInfo") -> str | None:
+    seconds = connection.objective_seconds
+    return show_duration(timedelta(seconds=seconds)) if seconds is not None else None
 
 
 def _server(connection: "Connection") -> str | None:

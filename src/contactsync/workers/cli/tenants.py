@@ -1,5 +1,7 @@
 """`contactsync tenant …`: the platform's customers."""
 
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from contactsync.workers.cli.running import actor, open_parts, show
 if TYPE_CHECKING:
     from contactsync.activities.store.directory import Directory, Tenant, TenantPolicy
 
-tenants = typer.Typer(help="Add and look at tenants.", no_args_is_help=True)
+tenants = typer.Typer(help="Add, look at and change tenants.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -22,23 +24,60 @@ def register(app: typer.Typer) -> None:
     app.add_typer(tenants, name="tenant")
 
 
+RegionOption = Annotated[
+    str | None,
+    typer.Option("--region", metavar="CC", help="Country whose phone numbers need no country code; US if not given."),
+]
+FieldsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fields",
+        metavar="LIST",
+        help="Fields to keep, separated by commas: name, emails, phones, organizations, titles, …",
+    ),
+]
+ShareOption = Annotated[
+    float | None,
+    typer.Option("--delete-share", min=0, max=1, help="Share of a connection that one pass may delete unasked; 0.2."),
+]
+CountOption = Annotated[
+    int | None, typer.Option("--delete-count", min=0, help="Contacts that one pass may delete unasked; 1000.")
+]
+FloorOption = Annotated[
+    int | None, typer.Option("--delete-floor", min=0, help="So few deletions are never held, whatever the share; 10.")
+]
+
+
 @tenants.command("add")
-def add(
+def add(  # noqa: PLR0917  # typer passes them by name
     label: Annotated[str, typer.Argument(metavar="LABEL", help="What operators call it; no person's name.")],
-    region: Annotated[
-        str | None,
-        typer.Option(metavar="CC", help="Country whose phone numbers need no country code; US if not given."),
-    ] = None,
-    fields: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST", help="Fields to keep, separated by commas: name, emails, phones, organizations, titles, …"
-        ),
-    ] = None,
+    region: RegionOption = None,
+    fields: FieldsOption = None,
+    delete_share: ShareOption = None,
+    delete_count: CountOption = None,
+    delete_floor: FloorOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Add a tenant, with keys of its own."""
-    show(_add(label, _policy(region, fields)), as_json=as_json)
+    changes = _changes(region, fields, delete_share, delete_count, delete_floor)
+    show(_add(label, changes), as_json=as_json)
+
+
+@tenants.command("set")
+def set_policy(  # noqa: PLR0917  # typer passes them by name
+    tenant: TenantArgument,
+    region: RegionOption = None,
+    fields: FieldsOption = None,
+    delete_share: ShareOption = None,
+    delete_count: CountOption = None,
+    delete_floor: FloorOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Change a tenant's policy; what is not given stays, and the next passes go by it."""
+    changes = _changes(region, fields, delete_share, delete_count, delete_floor)
+    if not changes:
+        raise typer.BadParameter("give what is to change, such as --delete-share 0.5")
+    show(_set(tenant, changes), as_json=as_json)
 
 
 @tenants.command("list")
@@ -66,21 +105,37 @@ async def find_tenant(directory: "Directory", reference: str) -> "Tenant":
     return known[pick(reference, known, TenantNotFound)]
 
 
-def _policy(region: str | None, fields: str | None) -> "TenantPolicy":
+def _changes(
+    region: str | None, fields: str | None, share: float | None, count: int | None, floor: int | None
+) -> dict[str, object]:
+    """What the options say of a policy."""
+    if share is not None and math.isnan(share):  # which is neither below nor above any bound
+        raise typer.BadParameter("give a share such as 0.2", param_hint="--delete-share")
+    given: dict[str, object] = {
+        "default_region": parse_region(region) if region is not None else None,
+        "fields": parse_fields(fields) if fields is not None else None,
+        "delete_share": share,
+        "delete_count": count,
+        "delete_floor": floor,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+async def _add(label: str, changes: Mapping[str, object]) -> Report:
     from contactsync.activities.store.directory import DEFAULT_POLICY
 
-    changes: dict[str, object] = {}
-    if region is not None:
-        changes["default_region"] = parse_region(region)
-    if fields is not None:
-        changes["fields"] = parse_fields(fields)
-    return DEFAULT_POLICY.model_copy(update=changes)
-
-
-async def _add(label: str, policy: "TenantPolicy") -> Report:
+    policy = DEFAULT_POLICY.model_copy(update=dict(changes))
     async with open_parts() as parts:
         tenant = await parts.directory.add_tenant(label, policy, actor=actor())
     return _one(tenant, "tenant added", {})
+
+
+async def _set(reference: str, changes: Mapping[str, object]) -> Report:
+    async with open_parts() as parts:
+        tenant = await find_tenant(parts.directory, reference)
+        policy = tenant.policy.model_copy(update=dict(changes))
+        tenant = await parts.directory.set_policy(tenant.tenant_id, policy, actor=actor())
+    return _one(tenant, "tenant changed", {})
 
 
 async def _list() -> Report:
@@ -107,10 +162,16 @@ def _one(tenant: "Tenant", title: str, more: dict[str, list[UUID]]) -> Report:
         "label": tenant.label,
         "region": tenant.policy.default_region,
         "fields": ", ".join(sorted(tenant.policy.fields)),
+        "deletes unasked": _guard(tenant.policy),
         "since": tenant.created_at,
         **{name: "\n".join(map(str, ids)) or "none" for name, ids in more.items()},
     }
     return Report({"tenant": {**_document(tenant), **more}}, card(title, facts))
+
+
+def _guard(policy: "TenantPolicy") -> str:
+    share = f"{policy.delete_share * 100:g} %, at most {policy.delete_count}"
+    return f"{share} a pass; up to {policy.delete_floor} always"
 
 
 def _document(tenant: "Tenant") -> dict[str, Json]:
@@ -119,5 +180,8 @@ def _document(tenant: "Tenant") -> dict[str, Json]:
         "label": tenant.label,
         "region": tenant.policy.default_region,
         "fields": sorted(tenant.policy.fields),
+        "delete_share": tenant.policy.delete_share,
+        "delete_count": tenant.policy.delete_count,
+        "delete_floor": tenant.policy.delete_floor,
         "created_at": tenant.created_at,
     }
