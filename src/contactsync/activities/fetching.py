@@ -96,6 +96,8 @@ class Fetching:
         try:
             fetched = await self._ask(job, meter)
         except SourceThrottled as throttled:
+            if meter.refused_for <= 0:  # the source saw it in a body, which the transport does not read
+                meter.refused(throttled.after_seconds, said_how_long=True)
             return waiting(request, max(throttled.after_seconds, await budgets.settle(call, meter)))
         except BaseException:  # a worker that is stopped gives its lease back too
             await budgets.settle(call, meter)

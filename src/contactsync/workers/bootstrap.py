@@ -76,7 +76,7 @@ class Parts:
         from contactsync.activities.sources.source import PageLimits
 
         limits = PageLimits(rows=self.settings.page_rows, bytes=self.settings.page_bytes)
-        return Fetching(self.database, self.ring, limits, self.addresses)
+        return Fetching(self.database, self.ring, limits, self.addresses, self.settings.pages_of_a_tenant())
 
     def cleaning(self) -> "Cleaning":
         """The cleaning activities."""
