@@ -41,7 +41,7 @@ class Reach:
             SettingsError, SecretUnavailable.
         """
         ref = ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.connection_id)
-        bench = StoreWorkbench(self.database, self.ring, ref, meter, self.addresses, part)
+        bench = StoreWorkbench(self.database, self.ring, ref, meter, self.addresses, part=part)
         lent = Rereading(bench) if reread else bench
         return open_source(connection.kind, connection.settings, credentials_of(connection), fields, lent)
 

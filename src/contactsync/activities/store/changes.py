@@ -54,4 +54,7 @@ class Alias:
     version: int | None = None
 
 
-CleanChange = Upsert | Tombstone | Seen | Quarantine | Alias
+Entry = Upsert | Tombstone | Seen | Quarantine
+"""What a page says of one contact by itself."""
+
+CleanChange = Entry | Alias

@@ -6,32 +6,34 @@ from typing import Final
 from uuid import UUID
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
-from contactsync.activities.messages import ConnectionRef, PageHead, PageResult
+from contactsync.activities.messages import ConnectionRef, Counts, PageHead, PageResult
 from contactsync.activities.sanitizing.normal_forms import email_normal_form, phone_normal_form
 from contactsync.activities.store.changes import CleanChange, Quarantine
-from contactsync.activities.store.merging import fold, make_plan, observation
-from contactsync.activities.store.page_writer import PageWriter, digest_page, read_held
-from contactsync.activities.store.passes import advance, lock_progress
+from contactsync.activities.store.committing import PageCommit, prepare
+from contactsync.activities.store.guard import WORKER, DeleteGuard
+from contactsync.activities.store.merging import Stamp, observation
+from contactsync.activities.store.passes import advance, lock_progress, pass_so_far, set_swept
 from contactsync.activities.store.records import EMAIL, PHONE, QUARANTINE, HeldContact, open_contact
+from contactsync.activities.store.sweeping import Sweep, drop_stashes
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.errors import ContactNotFound, StalePass
-from contactsync.postgres import Database, Row, load_queries
+from contactsync.postgres import Database, Row, Transaction, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
 _FIRST_ID: Final = UUID(int=0)
 _BATCH_ROWS: Final = 500
-WORKER: Final = "worker"
-"""The actor of what a pass does."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCounts:
-    """How many contacts a connection has, how many it had, and how many are set aside."""
+    """How many contacts a connection has, how many it had, how many are set aside, and of how many the deletion waits
+    for a decision (they are among `live`)."""
 
     live: int
     gone: int
     quarantined: int
+    held: int = 0
 
 
 class Contacts:
@@ -52,22 +54,18 @@ class Contacts:
             ConnectionNotFound, KeysError, DatabaseError: nothing was written either.
         """
         sealer = await self._ring.tenant_sealer(head.tenant_id)
-        page = fold(changes)
-        digests = digest_page(sealer, head.connection_id, page)
+        page = prepare(sealer, head.connection_id, changes)
         async with self._database.transaction(head.tenant_id) as connection:
             progress = await lock_progress(connection, head)
             earlier = _answered(progress, head)
             if earlier is not None:
                 return earlier
-            writer = PageWriter(connection, sealer, head, progress["pass_id"])
-            held = await read_held(connection, head, [digest.source_index for digest in digests.values()])
-            plan = make_plan(page, digests, held, observation(head.epoch, head.page))
-            await writer.write(plan)
-            swept = await writer.sweep() if head.done and head.full else 0
-            if head.done:
-                await writer.drop_stashes()
-            result = PageResult(counts=plan.counts(downloaded=head.downloaded, swept=swept), done=head.done)
-            await advance(connection, head, progress["pass_id"], result)
+            guard = await _guard(connection, head, progress)
+            counts = await PageCommit(connection, sealer, guard.stamp, guard).apply(page)
+            counts = counts.plus(await _end(connection, head, guard)) if head.done else counts
+            counts = counts.model_copy(update={"pages": 1, "downloaded": head.downloaded})
+            result = PageResult(counts=counts, done=head.done)
+            await advance(connection, head, progress["pass_id"], result, guard.tally)
             await append(connection, head.tenant_id, AuditKind.PAGE_COMMITTED, WORKER, _detail(head, result))
         return result
 
@@ -165,6 +163,27 @@ def _answered(progress: Row, head: PageHead) -> PageResult | None:
     if head.page != progress["page"] + 1 or not progress["open"]:
         raise StalePass
     return None
+
+
+async def _guard(connection: Transaction, head: PageHead, progress: Row) -> DeleteGuard:
+    stamp = Stamp(
+        tenant_id=head.tenant_id,
+        connection_id=head.connection_id,
+        writer_id=progress["pass_id"],
+        observed=observation(head.epoch, head.page),
+        generation=head.generation,
+    )
+    policy, tally = await pass_so_far(connection, head, progress["pass_id"])
+    return DeleteGuard(connection, stamp, policy, tally, progress["hold_id"])
+
+
+async def _end(connection: Transaction, head: PageHead, guard: DeleteGuard) -> Counts:
+    """The pass ends; if it was a complete listing, what it did not name is gone."""
+    await drop_stashes(connection, head)
+    if not head.full:
+        return Counts()
+    await set_swept(connection, head, head.generation)
+    return await Sweep(connection, guard.stamp, guard).run()
 
 
 def _detail(head: PageHead, result: PageResult) -> dict[str, str | int]:

@@ -21,10 +21,15 @@ OPERATOR: Final = "operator"
 
 
 class TenantPolicy(Frozen):
-    """What a tenant wants kept, and the region (ISO 3166-1, two letters) whose phone numbers need no country code."""
+    """What a tenant wants kept, the region (ISO 3166-1, two letters) whose phone numbers need no country code, and how
+    many deletions one pass may make unasked: so few (`delete_floor`), or up to this share of the connection's contacts
+    and this count."""
 
     fields: Fields = DEFAULT_FIELDS
     default_region: str = "US"
+    delete_share: float = Bounded(default=0.2, ge=0, le=1)
+    delete_count: int = Bounded(default=1000, ge=0)
+    delete_floor: int = Bounded(default=10, ge=0)
 
 
 DEFAULT_POLICY: Final = TenantPolicy()
@@ -42,7 +47,8 @@ class Tenant(Frozen):
 
 class NewConnection(Frozen):
     """What a connection is made of. `secret_ref` names a secret (`env:NAME`, `file:PATH`) and is none itself;
-    `settings` are the source kind's own and are sealed."""
+    `settings` are the source kind's own and are sealed; `objective_seconds`: after so long without a completed pass it
+    counts as late (None: by its interval)."""
 
     kind: str
     settings: Mapping[str, object] = Bounded(repr=False)
@@ -50,6 +56,7 @@ class NewConnection(Frozen):
     interval_seconds: int = 900
     jitter_seconds: int = 60
     page_rows: int | None = None
+    objective_seconds: int | None = Bounded(default=None, gt=0)
 
 
 class ConnectionInfo(Frozen):
@@ -62,6 +69,7 @@ class ConnectionInfo(Frozen):
     interval_seconds: int
     jitter_seconds: int
     page_rows: int | None
+    objective_seconds: int | None = None
     paused: str | None
     created_at: datetime
 
@@ -114,6 +122,20 @@ class Directory:
         async with self._database.transaction(tenant_id) as connection:
             return _tenant(await connection.fetchrow(_SQL["get_tenant"], tenant_id))
 
+    async def set_policy(self, tenant_id: UUID, policy: TenantPolicy, *, actor: str = OPERATOR) -> Tenant:
+        """Another policy for a tenant; the next pass of each connection goes by it.
+
+        Raises:
+            TenantNotFound.
+        """
+        async with self._database.transaction(tenant_id) as connection:
+            held = await connection.fetchval(_SQL["lock_policy"], tenant_id)
+            if held is None or TenantPolicy.model_validate_json(held) == policy:
+                return _tenant(await connection.fetchrow(_SQL["get_tenant"], tenant_id))
+            row = await connection.fetchrow(_SQL["set_policy"], tenant_id, _policy_json(policy))
+            await append(connection, tenant_id, AuditKind.POLICY_CHANGED, actor, {"policy": _policy_json(policy)})
+        return _tenant(row)
+
     async def add_connection(self, tenant_id: UUID, new: NewConnection, *, actor: str = OPERATOR) -> Connection:
         """A new connection of a tenant.
 
@@ -135,6 +157,7 @@ class Directory:
                 new.interval_seconds,
                 new.jitter_seconds,
                 new.page_rows,
+                new.objective_seconds,
             )
             await connection.execute(_SQL["add_progress"], tenant_id, connection_id)
             detail = {"connection": str(connection_id), "kind": new.kind}
@@ -207,7 +230,7 @@ class Directory:
 
 def _policy_json(policy: TenantPolicy) -> str:
     # sorted, so that equal policies are equal rows
-    return json.dumps({"fields": sorted(policy.fields), "default_region": policy.default_region})
+    return json.dumps({**policy.model_dump(mode="json"), "fields": sorted(policy.fields)})
 
 
 def _tenant(row: Row | None) -> Tenant:

@@ -5,15 +5,16 @@ stays: by the source's own version where both have one and they differ, else by 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 from uuid import UUID, uuid4
 
 from contactsync.activities.messages import Counts
-from contactsync.activities.store.changes import Alias, CleanChange, Quarantine, Seen, Tombstone, Upsert
+from contactsync.activities.store.changes import Alias, CleanChange, Entry, Quarantine, Seen, Tombstone, Upsert
 
 _PAGE_BITS: Final = 20
+_LAST_PAGE: Final = (1 << _PAGE_BITS) - 1
 
 
 def observation(epoch: int, page: int) -> int:
@@ -21,9 +22,31 @@ def observation(epoch: int, page: int) -> int:
     return epoch << _PAGE_BITS | page
 
 
+def cutoff_observation(cutoff_epoch: int) -> int:
+    """When a backfill observes: after all pages of that live epoch, before any of the next."""
+    return observation(cutoff_epoch, _LAST_PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Under what a page is written: its connection, its pass or backfill, when it was observed, its generation."""
+
+    tenant_id: UUID
+    connection_id: UUID
+    writer_id: UUID
+    observed: int
+    generation: int
+
+    @property
+    def ref(self) -> tuple[UUID, UUID]:
+        """Tenant and connection, as queries begin."""
+        return self.tenant_id, self.connection_id
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is stored of a contact. One that is gone has no digests."""
+    """What is stored of a contact. One that is gone has no digests; `delete_held`: the observation by which it is
+    gone, while that waits for a decision."""
 
     contact_id: UUID
     content_mac: bytes | None
@@ -32,6 +55,7 @@ class Held:
     observed: int
     generation: int
     gone: bool
+    delete_held: int | None = None
 
 
 @dataclass(slots=True)
@@ -43,30 +67,63 @@ class Folded:
     seen: bool = False
     quarantine: Quarantine | None = None
 
-    def add(self, change: CleanChange) -> None:
+    def add(self, change: Entry) -> None:
         """Take in the page's next entry on this contact."""
         match change:
             case Quarantine():
                 self.quarantine = change
             case Seen():
                 self.seen, self.quarantine = True, None
-            case Alias():
-                self.add(Tombstone(change.source_id, change.version))
             case _:
                 self.quarantine = None
-                if self.state is None or not _is_older(change.version, 0, self.state.version, 0):
+                if self.state is None or not is_older(change.version, 0, self.state.version, 0):
                     self.state = change
 
 
-def fold(changes: Iterable[CleanChange]) -> dict[str, Folded]:
-    """The page by source id: duplicates become one, the newest, and of equals the later."""
+@dataclass(slots=True)
+class Round:
+    """A part of a page: first its aliases, in order, then what it says of contacts. No alias names one of these
+    that stood before it."""
+
+    aliases: list[Alias] = field(default_factory=list[Alias])
+    entries: list[Entry] = field(default_factory=list[Entry])
+    named: set[str] = field(default_factory=set[str])
+
+    def takes(self, change: CleanChange) -> bool:
+        """Whether the page's next change may join."""
+        return not isinstance(change, Alias) or self.named.isdisjoint((change.source_id, change.to))
+
+    def add(self, change: CleanChange) -> None:
+        """Take it in."""
+        if isinstance(change, Alias):
+            self.aliases.append(change)
+        else:
+            self.entries.append(change)
+            self.named.add(change.source_id)
+
+
+def rounds(changes: Iterable[CleanChange]) -> list[Round]:
+    """The page as rounds that mean, one after the other, what its changes mean in their order. Most pages are one."""
+    split = [Round()]
+    for change in changes:
+        if isinstance(change, Alias) and change.source_id == change.to:
+            continue
+        if not split[-1].takes(change):
+            split.append(Round())
+        split[-1].add(change)
+    return split
+
+
+def fold(changes: Iterable[Entry]) -> dict[str, Folded]:
+    """The entries by source id: duplicates become one, the newest, and of equals the later."""
     folded: dict[str, Folded] = {}
     for change in changes:
         folded.setdefault(change.source_id, Folded()).add(change)
     return folded
 
 
-def _is_older(version: int | None, observed: int, than_version: int | None, than_observed: int) -> bool:
+def is_older(version: int | None, observed: int, than_version: int | None, than_observed: int) -> bool:
+    """Which of two states is the newer: see above."""
     if version is not None and than_version is not None and version != than_version:
         return version < than_version
     return observed < than_observed
@@ -78,6 +135,7 @@ class Deed(Enum):
     ADD = "add"
     UPDATE = "update"
     DELETE = "delete"
+    HOLD = "hold"  # a deletion that waits for a decision
     BURY = "bury"  # a tombstone for what is not there: it keeps out what arrives late
     REFRESH = "refresh"  # equal content: only its digests and versions move on
     TOUCH = "touch"  # it was listed, and that is all there is to say
@@ -103,6 +161,12 @@ class Decision:
     folded: Folded
     held: Held | None
 
+    def lifts(self, observed: int) -> bool:
+        """Whether it shows that a contact whose deletion is held is there after all."""
+        if self.held is None or self.held.delete_held is None or observed < self.held.delete_held:
+            return False
+        return isinstance(self.folded.state, Upsert) or self.folded.seen or self.folded.quarantine is not None
+
 
 @dataclass(slots=True)
 class Plan:
@@ -110,20 +174,33 @@ class Plan:
 
     decisions: list[Decision] = field(default_factory=list[Decision])
 
+    def hold_deletes(self) -> None:
+        """What would be deleted is held instead."""
+        self.decisions = [
+            replace(each, deed=Deed.HOLD) if each.deed is Deed.DELETE else each for each in self.decisions
+        ]
+
+    def newly_held(self) -> int:
+        """How many deletions it holds that were not held already."""
+        return sum(each.held is not None and each.held.delete_held is None for each in self.of(Deed.HOLD))
+
+    def lifted(self, observed: int) -> int:
+        """How many held deletions it clears."""
+        return sum(each.lifts(observed) for each in self.decisions)
+
     def of(self, *deeds: Deed) -> list[Decision]:
         """The decisions to do these."""
         return [decision for decision in self.decisions if decision.deed in deeds]
 
-    def counts(self, *, downloaded: int, swept: int) -> Counts:
-        """The page in numbers."""
+    def counts(self) -> Counts:
+        """The contacts of the page in numbers."""
         return Counts(
-            pages=1,
-            downloaded=downloaded,
             added=len(self.of(Deed.ADD)),
             updated=len(self.of(Deed.UPDATE)),
             unchanged=sum(_is_unchanged(decision) for decision in self.decisions),
-            deleted=len(self.of(Deed.DELETE)) + swept,
+            deleted=len(self.of(Deed.DELETE)),
             quarantined=sum(decision.folded.quarantine is not None for decision in self.decisions),
+            held=self.newly_held(),
         )
 
 
@@ -160,10 +237,16 @@ def _deed_on_nothing(state: Upsert | Tombstone | None) -> Deed:
 
 
 def _deed(state: Upsert | Tombstone | None, digests: Digests, held: Held, observed: int) -> Deed:
-    if state is None or _is_older(state.version, observed, held.source_version, held.observed):
+    if state is None or is_older(state.version, observed, held.source_version, held.observed):
         return Deed.NOTHING if held.gone else Deed.TOUCH
     if isinstance(state, Tombstone):
-        return Deed.BURY if held.gone else Deed.DELETE
+        return _deed_of_a_tombstone(held)
     if held.gone:
         return Deed.ADD
     return Deed.REFRESH if digests.content_mac == held.content_mac else Deed.UPDATE
+
+
+def _deed_of_a_tombstone(held: Held) -> Deed:
+    if held.gone:
+        return Deed.BURY
+    return Deed.DELETE if held.delete_held is None else Deed.HOLD

@@ -1,13 +1,12 @@
-"""Writes what a page's plan says: a handful of statements a page, whatever the number of its contacts."""
+"""Writes what a plan says of contacts: a handful of statements, whatever the number of contacts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from contactsync.activities.messages import PageHead
 from contactsync.activities.store.changes import Upsert
-from contactsync.activities.store.merging import Decision, Deed, Digests, Folded, Held, Plan, observation
+from contactsync.activities.store.merging import Decision, Deed, Digests, Folded, Held, Plan, Stamp
 from contactsync.activities.store.records import (
     EMAIL,
     PHONE,
@@ -40,9 +39,9 @@ def _digests(sealer: TenantSealer, connection_id: UUID, source_id: str, folded: 
     return Digests(index, content_mac(sealer, index, state.content), etag_mac(sealer, source_id, state.etag))
 
 
-async def read_held(connection: Transaction, head: PageHead, indexes: Sequence[bytes]) -> dict[bytes, Held]:
+async def read_held(connection: Transaction, stamp: Stamp, indexes: Sequence[bytes]) -> dict[bytes, Held]:
     """What is held of a page's contacts, by source index."""
-    rows = await connection.fetch(_SQL["held"], head.tenant_id, head.connection_id, indexes)
+    rows = await connection.fetch(_SQL["held"], *stamp.ref, indexes)
     return {
         row["source_index"]: Held(
             row["contact_id"],
@@ -52,6 +51,7 @@ async def read_held(connection: Transaction, head: PageHead, indexes: Sequence[b
             row["observed"],
             row["generation"],
             row["gone"],
+            row["delete_held"],
         )
         for row in rows
     }
@@ -59,49 +59,34 @@ async def read_held(connection: Transaction, head: PageHead, indexes: Sequence[b
 
 @dataclass(frozen=True, slots=True)
 class PageWriter:
-    """Writes one page inside the transaction that holds its connection's lock."""
+    """Writes inside the transaction that holds its connection's lock."""
 
     connection: Transaction
     sealer: TenantSealer
-    head: PageHead
-    pass_id: UUID
-
-    @property
-    def _ref(self) -> tuple[UUID, UUID]:
-        return self.head.tenant_id, self.head.connection_id
+    stamp: Stamp
 
     async def write(self, plan: Plan) -> None:
-        """Rows, look-ups and quarantine entries of a page.
+        """Rows, look-ups and quarantine entries of a plan.
 
         Raises:
             DatabaseUnavailable: another writer was there in spite of the lock; nothing stays written.
         """
         await self._write_rows(plan.of(Deed.ADD, Deed.UPDATE, Deed.DELETE, Deed.BURY))
         await self._touch_rows(plan.of(Deed.TOUCH, Deed.REFRESH))
+        await self._hold_rows(plan.of(Deed.HOLD))
         await self._write_lookups(plan)
         await self._clear_quarantine(plan)
         await self._set_quarantine(plan)
-
-    async def sweep(self) -> int:
-        """What a complete listing did not list is gone; answers how many contacts that were."""
-        observed = observation(self.head.epoch, self.head.page)
-        swept = await self.connection.fetchval(_SQL["sweep"], *self._ref, self.head.generation, observed)
-        await self.connection.execute(_SQL["sweep_quarantine"], *self._ref, self.head.generation)
-        return swept
-
-    async def drop_stashes(self) -> None:
-        """The pass is over; its listings are worked through."""
-        await self.connection.execute(_SQL["drop_stashes"], *self._ref)
 
     async def _write_rows(self, decisions: Sequence[Decision]) -> None:
         if not decisions:
             return
         written = await self.connection.fetch(
             _SQL["write"],
-            *self._ref,
+            *self.stamp.ref,
             self.sealer.index_epoch,
-            observation(self.head.epoch, self.head.page),
-            self.head.generation,
+            self.stamp.observed,
+            self.stamp.generation,
             [decision.contact_id for decision in decisions],
             [decision.digests.source_index for decision in decisions],
             [self._sealed(decision) for decision in decisions],
@@ -122,9 +107,13 @@ class PageWriter:
         touched = [(decision, decision.held) for decision in decisions if decision.held]
         if not touched:
             return
-        now = observation(self.head.epoch, self.head.page)
-        rows = [_after_touch(decision, held, now, self.head.generation) for decision, held in touched]
-        await self.connection.execute(_SQL["touch"], *self._ref, *map(list, zip(*rows, strict=True)))
+        rows = [_after_touch(decision, held, self.stamp) for decision, held in touched]
+        await self.connection.execute(_SQL["touch"], *self.stamp.ref, *map(list, zip(*rows, strict=True)))
+
+    async def _hold_rows(self, decisions: Sequence[Decision]) -> None:
+        if decisions:
+            indexes = [decision.digests.source_index for decision in decisions]
+            await self.connection.execute(_SQL["hold"], *self.stamp.ref, indexes, self.stamp.observed)
 
     async def _write_lookups(self, plan: Plan) -> None:
         """Only what differs is written: most contacts that change keep their addresses."""
@@ -134,12 +123,12 @@ class PageWriter:
         for query, places in (("drop_lookups", held - wanted), ("add_lookups", [*first, *(wanted - held)])):
             if places:
                 columns = map(list, zip(*places, strict=True))
-                await self.connection.execute(_SQL[query], self.head.tenant_id, *columns)
+                await self.connection.execute(_SQL[query], self.stamp.tenant_id, *columns)
 
     async def _held_lookups(self, contact_ids: Sequence[UUID]) -> set[Place]:
         if not contact_ids:
             return set()
-        rows = await self.connection.fetch(_SQL["held_lookups"], self.head.tenant_id, contact_ids)
+        rows = await self.connection.fetch(_SQL["held_lookups"], self.stamp.tenant_id, contact_ids)
         return {(row["kind"], row["epoch"], row["blind_index"], row["contact_id"]) for row in rows}
 
     def _places(self, decision: Decision) -> list[Place]:
@@ -153,19 +142,19 @@ class PageWriter:
     async def _clear_quarantine(self, plan: Plan) -> None:
         well = [each.digests.source_index for each in plan.decisions if each.folded.quarantine is None]
         if well:
-            await self.connection.execute(_SQL["clear_quarantine"], *self._ref, well)
+            await self.connection.execute(_SQL["clear_quarantine"], *self.stamp.ref, well, self.stamp.observed)
 
     async def _set_quarantine(self, plan: Plan) -> None:
         entries = [
             (each.digests.source_index, each.folded.quarantine.reason.value, self._sealed_id(each))
             for each in plan.decisions
-            if each.folded.quarantine
+            if each.folded.quarantine and (each.held is None or each.held.observed <= self.stamp.observed)
         ]
         if entries:
+            stamp = self.stamp
+            written_by = (*stamp.ref, stamp.writer_id, stamp.observed, stamp.generation)
             columns = map(list, zip(*entries, strict=True))
-            await self.connection.execute(
-                _SQL["set_quarantine"], *self._ref, self.pass_id, self.head.generation, *columns
-            )
+            await self.connection.execute(_SQL["set_quarantine"], *written_by, *columns)
 
     def _sealed_id(self, decision: Decision) -> bytes:
         assert decision.folded.quarantine  # noqa: S101 - the caller's filter
@@ -174,12 +163,17 @@ class PageWriter:
 
 
 def _after_touch(
-    decision: Decision, held: Held, now: int, generation: int
-) -> tuple[bytes, bytes | None, int | None, int, int]:
-    """Source index, etag digest, source version, observation and generation of a row that keeps its content."""
+    decision: Decision, held: Held, stamp: Stamp
+) -> tuple[bytes, bytes | None, int | None, int, int, int | None]:
+    """Source index, etag digest, source version, observation, generation and held deletion of a row that keeps its
+    content."""
     state = decision.folded.state
-    listed = max(held.generation, generation)
+    listed = max(held.generation, stamp.generation)
+    delete_held = None if decision.lifts(stamp.observed) else held.delete_held
+    observed = max(held.observed, stamp.observed)
+    index = decision.digests.source_index
     if decision.deed is Deed.REFRESH and state is not None:
-        return decision.digests.source_index, decision.digests.etag_mac, state.version, now, listed
-    observed = now if decision.folded.seen and state is None else held.observed
-    return decision.digests.source_index, held.etag_mac, held.source_version, observed, listed
+        return index, decision.digests.etag_mac, state.version, observed, listed, delete_held
+    if not decision.folded.seen or state is not None:
+        observed = held.observed
+    return index, held.etag_mac, held.source_version, observed, listed, delete_held

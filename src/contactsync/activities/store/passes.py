@@ -15,6 +15,8 @@ from contactsync.activities.messages import (
     PassResult,
     PassTicket,
 )
+from contactsync.activities.store.directory import TenantPolicy
+from contactsync.activities.store.guard import Tally
 from contactsync.errors import ConnectionNotFound, StalePass
 from contactsync.postgres import Database, Row, Transaction, load_queries
 
@@ -53,7 +55,8 @@ class PassRecord:
 @dataclass(frozen=True, slots=True)
 class ConnectionProgress:
     """Where a connection stands. `started`: it has a cursor; `listing`: that is inside a complete listing;
-    `completed_at`: when it last reached the source's present."""
+    `generation`: the last number given to a complete listing; `completed_at`: when it last reached the source's
+    present."""
 
     epoch: int
     page: int
@@ -140,6 +143,29 @@ class Passes:
             completed_at=row["completed_at"],
         )
 
+    async def next_generation(self, ref: ConnectionRef) -> int:
+        """A number for a complete listing that starts now; later ones are greater, and none is given out twice.
+
+        Raises:
+            ConnectionNotFound.
+        """
+        return await self._number("next_generation", ref)
+
+    async def swept_generation(self, ref: ConnectionRef) -> int:
+        """The generation that swept last (0: none): a backfill's page is committed only while it is still that one.
+
+        Raises:
+            ConnectionNotFound.
+        """
+        return await self._number("swept_generation", ref)
+
+    async def _number(self, query: str, ref: ConnectionRef) -> int:
+        async with self._database.transaction(ref.tenant_id) as connection:
+            number: int | None = await connection.fetchval(_SQL[query], ref.tenant_id, ref.connection_id)
+        if number is None:
+            raise ConnectionNotFound
+        return number
+
 
 async def lock_progress(connection: Transaction, ref: ConnectionRef) -> Row:
     """Become the connection's only writer until the transaction ends; returns where it stands.
@@ -153,7 +179,25 @@ async def lock_progress(connection: Transaction, ref: ConnectionRef) -> Row:
     return row
 
 
-async def advance(connection: Transaction, head: PageHead, pass_id: UUID, result: PageResult) -> None:
+async def pass_so_far(connection: Transaction, ref: ConnectionRef, pass_id: UUID) -> tuple[TenantPolicy, Tally]:
+    """What the delete guard goes by: the tenant's policy, and what the pass has done until now.
+
+    Raises:
+        StalePass: there is no such pass.
+    """
+    row = await connection.fetchrow(_SQL["tally"], ref.tenant_id, pass_id)
+    if row is None:
+        raise StalePass
+    tally = Tally(row["added"], row["deleted"], row["merged"], row["held"], row["live"])
+    return TenantPolicy.model_validate_json(row["policy"]), tally
+
+
+async def set_swept(connection: Transaction, ref: ConnectionRef, generation: int) -> None:
+    """A complete listing of this generation has said what is there."""
+    await connection.execute(_SQL["set_swept"], ref.tenant_id, ref.connection_id, generation)
+
+
+async def advance(connection: Transaction, head: PageHead, pass_id: UUID, result: PageResult, tally: Tally) -> None:
     """Make a committed page the connection's place, and add its counts to its pass."""
     counts = result.counts
     await connection.execute(
@@ -178,6 +222,9 @@ async def advance(connection: Transaction, head: PageHead, pass_id: UUID, result
         counts.unchanged,
         counts.deleted,
         counts.quarantined,
+        counts.held,
+        tally.merged,
+        tally.live,
         head.done,
     )
 
@@ -201,6 +248,7 @@ def _ticket(request: OpenPass, progress: Row, epoch: int, page: int) -> PassTick
         interval_seconds=progress["interval_seconds"],
         jitter_seconds=progress["jitter_seconds"],
         paused=progress["paused"],
+        holding=progress["hold_id"] is not None,
     )
 
 

@@ -54,16 +54,25 @@ def open_contact(sealer: TenantSealer, row: Row) -> HeldContact:
     Raises:
         OpenRefused: it was altered, or is another row's.
     """
-    blob = sealer.open(CONTACT, str(row["contact_id"]), row["sealed"])
-    source_id = _source_id(blob)
+    source_id, content = contact_of_blob(sealer.open(CONTACT, str(row["contact_id"]), row["sealed"]))
     return HeldContact(
         contact_id=row["contact_id"],
         connection_id=row["connection_id"],
         created_at=row["created_at"],
         changed_at=row["changed_at"],
         source_id=source_id,
-        content=blob[len(_before(source_id)) : -1],
+        content=content,
     )
+
+
+def contact_of_blob(blob: bytes) -> tuple[str, bytes]:
+    """The source id and the canonical JSON inside an opened blob.
+
+    Raises:
+        OpenRefused: it is no such blob.
+    """
+    source_id = _source_id(blob)
+    return source_id, blob[len(_before(source_id)) : -1]
 
 
 def _before(source_id: str) -> bytes:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Final
 from uuid import UUID, uuid4
 
-from contactsync.activities.messages import ConnectionRef
+from contactsync.activities.messages import ConnectionRef, PartRef
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.store.records import etag_mac, source_index
@@ -22,10 +22,18 @@ _STASHES_KEPT: Final = 8
 
 
 class StoreWorkbench:
-    """The `Workbench` of one connection, in PostgreSQL."""
+    """The `Workbench` of one connection, in PostgreSQL; for a `part` of a backfill, which keeps its listings apart and
+    reads every body again."""
 
     def __init__(
-        self, database: Database, ring: KeyRing, ref: ConnectionRef, meter: Meter, addresses: AddressRules
+        self,
+        database: Database,
+        ring: KeyRing,
+        ref: ConnectionRef,
+        meter: Meter,
+        addresses: AddressRules,
+        *,
+        part: PartRef | None = None,
     ) -> None:
         self.meter = meter
         self.addresses = addresses
@@ -33,9 +41,12 @@ class StoreWorkbench:
         self._ring = ring
         self._tenant_id = ref.tenant_id
         self._connection_id = ref.connection_id
+        self._part = part
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """See `Workbench`."""
+        if self._part is not None:
+            return frozenset()
         sealer = await self._ring.tenant_sealer(self._tenant_id)
         listed = iter(etags.items())
         unchanged: set[str] = set()
@@ -55,10 +66,12 @@ class StoreWorkbench:
         sealer = await self._ring.tenant_sealer(self._tenant_id)
         handle = uuid4()
         sealed = [sealer.seal(_TABLE, _name(handle, index), part) for index, part in enumerate(parts)]
-        ref = (self._tenant_id, self._connection_id)
+        part = self._part
+        owner = (part.backfill_id, part.part) if part else (None, None)
+        place = (self._tenant_id, self._connection_id, *owner)
         async with self._database.transaction(self._tenant_id) as connection:
-            await connection.execute(_SQL["drop_forgotten"], *ref, _STASHES_KEPT - 1)
-            await connection.execute(_SQL["stash"], *ref, handle, sealed)
+            await connection.execute(_SQL["drop_forgotten"], *place, _STASHES_KEPT - 1)
+            await connection.execute(_SQL["stash"], *place, handle, sealed)
         return handle
 
     async def stashed(self, handle: UUID, index: int) -> bytes:

@@ -3,7 +3,7 @@
 -- name: held
 -- What is held of the page's contacts.
 SELECT source_index, contact_id, content_mac, etag_mac, source_version, observed, generation,
-    deleted_at IS NOT NULL AS gone
+    deleted_at IS NOT NULL AS gone, delete_held
 FROM contactsync.contact
 WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[])
 
@@ -19,13 +19,15 @@ FROM unnest($6::uuid[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11
     AS page (contact_id, source_index, sealed, content_mac, etag_mac, source_version)
 ON CONFLICT (tenant_id, connection_id, source_index) DO UPDATE
 SET index_epoch = excluded.index_epoch,
-    observed = excluded.observed,
-    generation = excluded.generation,
+    observed = greatest(held.observed, excluded.observed),
+    generation = greatest(held.generation, excluded.generation),
     sealed = excluded.sealed,
     content_mac = excluded.content_mac,
     etag_mac = excluded.etag_mac,
     source_version = excluded.source_version,
     deleted_at = excluded.deleted_at,
+    merged_into = CASE WHEN excluded.sealed IS NULL THEN held.merged_into END,
+    delete_held = CASE WHEN excluded.sealed IS NOT NULL AND held.delete_held > excluded.observed THEN held.delete_held END,
     changed_at = now()
 WHERE held.contact_id = excluded.contact_id
     AND CASE
@@ -38,11 +40,17 @@ RETURNING source_index
 -- Contacts that were listed and are equal to what is held.
 UPDATE contactsync.contact AS held
 SET etag_mac = page.etag_mac, source_version = page.source_version, observed = page.observed,
-    generation = page.generation
-FROM unnest($3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[])
-    AS page (source_index, etag_mac, source_version, observed, generation)
+    generation = page.generation, delete_held = page.delete_held
+FROM unnest($3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+    AS page (source_index, etag_mac, source_version, observed, generation, delete_held)
 WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.source_index = page.source_index
     AND held.source_index = ANY ($3::bytea[])  -- else a plan may read the whole connection for each page
+
+-- name: hold
+-- Contacts whose deletion waits for a decision.
+UPDATE contactsync.contact
+SET delete_held = greatest(delete_held, $4)
+WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[])
 
 -- name: held_lookups
 -- Where contacts that changed, or are gone, were found until now.
@@ -69,42 +77,19 @@ FROM unnest($2::text[], $3::int[], $4::bytea[], $5::uuid[]) AS page (kind, epoch
 -- name: clear_quarantine
 -- What arrived well, or is gone, is set aside no longer.
 DELETE FROM contactsync.quarantine
-WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[])
+WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[]) AND observed <= $4
 
 -- name: set_quarantine
 -- What cannot be kept is remembered with its reason.
 INSERT INTO contactsync.quarantine AS held
-    (tenant_id, connection_id, pass_id, generation, source_index, reason, sealed_source_id)
-SELECT $1, $2, $3, $4, source_index, reason, sealed_source_id
-FROM unnest($5::bytea[], $6::text[], $7::bytea[]) AS page (source_index, reason, sealed_source_id)
+    (tenant_id, connection_id, pass_id, observed, generation, source_index, reason, sealed_source_id)
+SELECT $1, $2, $3, $4, $5, source_index, reason, sealed_source_id
+FROM unnest($6::bytea[], $7::text[], $8::bytea[]) AS page (source_index, reason, sealed_source_id)
 ON CONFLICT (tenant_id, connection_id, source_index) DO UPDATE
-SET pass_id = excluded.pass_id, generation = excluded.generation, reason = excluded.reason,
+SET pass_id = excluded.pass_id, observed = excluded.observed,
+    generation = greatest(held.generation, excluded.generation), reason = excluded.reason,
     sealed_source_id = excluded.sealed_source_id, seen_at = now()
-
--- name: sweep
--- At the end of a complete listing: what it did not list is gone.
-WITH swept AS (
-    UPDATE contactsync.contact
-    SET sealed = NULL, content_mac = NULL, etag_mac = NULL, source_version = NULL, observed = $4,
-        deleted_at = now(), changed_at = now()
-    WHERE tenant_id = $1 AND connection_id = $2 AND generation < $3 AND deleted_at IS NULL
-    RETURNING contact_id
-),
-unfound AS (
-    DELETE FROM contactsync.contact_lookup
-    WHERE tenant_id = $1 AND contact_id IN (SELECT contact_id FROM swept)
-)
-SELECT count(*) FROM swept
-
--- name: sweep_quarantine
--- What was set aside and is listed no more.
-DELETE FROM contactsync.quarantine
-WHERE tenant_id = $1 AND connection_id = $2 AND generation < $3
-
--- name: drop_stashes
--- At the end of a pass, its listings are worked through.
-DELETE FROM contactsync.stash
-WHERE tenant_id = $1 AND connection_id = $2
+WHERE held.observed <= excluded.observed
 
 -- name: find
 -- The live contacts that have an address.
@@ -131,6 +116,7 @@ LIMIT $4
 -- name: counts
 -- How many contacts a connection has, had, and has set aside.
 SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS live, count(*) FILTER (WHERE deleted_at IS NOT NULL) AS gone,
+    count(*) FILTER (WHERE delete_held IS NOT NULL) AS held,
     (
         SELECT count(*)
         FROM contactsync.quarantine

@@ -6,6 +6,20 @@ INSERT INTO contactsync.tenant (tenant_id, label, policy)
 VALUES ($1, $2, $3)
 RETURNING tenant_id, label, policy, created_at, disabled_at
 
+-- name: lock_policy
+-- A tenant's policy, held so until the transaction ends.
+SELECT policy
+FROM contactsync.tenant
+WHERE tenant_id = $1
+FOR UPDATE
+
+-- name: set_policy
+-- Another policy for a tenant.
+UPDATE contactsync.tenant
+SET policy = $2
+WHERE tenant_id = $1
+RETURNING tenant_id, label, policy, created_at, disabled_at
+
 -- name: get_tenant
 -- One tenant.
 SELECT tenant_id, label, policy, created_at, disabled_at
@@ -21,8 +35,9 @@ ORDER BY created_at, tenant_id
 -- name: add_connection
 -- A new connection.
 INSERT INTO contactsync.connection
-    (tenant_id, connection_id, kind, sealed_settings, secret_ref, interval_seconds, jitter_seconds, page_rows)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    (tenant_id, connection_id, kind, sealed_settings, secret_ref, interval_seconds, jitter_seconds, page_rows,
+    objective_seconds)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 RETURNING *
 
 -- name: add_progress

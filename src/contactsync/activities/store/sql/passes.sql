@@ -2,7 +2,7 @@
 
 -- name: lock_progress
 -- Where the connection stands; whoever holds this lock is the connection's only writer.
-SELECT p.epoch, p.pass_id, p.page, p.open, p.cursor, p.generation, p.result,
+SELECT p.epoch, p.pass_id, p.page, p.open, p.cursor, p.generation, p.swept_generation, p.hold_id, p.result,
     c.interval_seconds, c.jitter_seconds, c.paused
 FROM contactsync.progress p
 JOIN contactsync.connection c USING (tenant_id, connection_id)
@@ -65,16 +65,43 @@ WHERE tenant_id = $1 AND connection_id = $2
 ORDER BY epoch DESC
 LIMIT $3
 
+-- name: next_generation
+-- A number for a complete listing; nobody else gets it.
+UPDATE contactsync.progress
+SET generation = generation + 1
+WHERE tenant_id = $1 AND connection_id = $2
+RETURNING generation
+
+-- name: swept_generation
+-- The generation that swept last.
+SELECT swept_generation
+FROM contactsync.progress
+WHERE tenant_id = $1 AND connection_id = $2
+
+-- name: set_swept
+-- A complete listing has said what is there: pages that were read before know less.
+UPDATE contactsync.progress
+SET swept_generation = $3
+WHERE tenant_id = $1 AND connection_id = $2
+
+-- name: tally
+-- What the delete guard goes by: the pass so far, and the tenant's policy.
+SELECT p.added, p.deleted, p.merged, p.held, p.live, t.policy
+FROM contactsync.pass p
+JOIN contactsync.tenant t USING (tenant_id)
+WHERE p.tenant_id = $1 AND p.pass_id = $2
+
 -- name: advance
 -- A page was committed: its cursor and its answer become the connection's.
 UPDATE contactsync.progress
-SET page = $3, cursor = $4, cursor_full = $5, generation = $6, result = $7, open = NOT $8
+SET page = $3, cursor = $4, cursor_full = $5, generation = greatest(generation, $6), result = $7, open = NOT $8
 WHERE tenant_id = $1 AND connection_id = $2
 
 -- name: count_page
 -- The page's counts join those of its pass, which ends with its last page.
 UPDATE contactsync.pass
 SET pages = pages + $3, downloaded = downloaded + $4, added = added + $5, updated = updated + $6,
-    unchanged = unchanged + $7, deleted = deleted + $8, quarantined = quarantined + $9,
-    ended_at = CASE WHEN $10 THEN now() END, outcome = CASE WHEN $10 THEN 'completed' END
+    unchanged = unchanged + $7, deleted = deleted + $8, quarantined = quarantined + $9, held = held + $10,
+    merged = $11, live = $12,
+    ended_at = CASE WHEN $13 THEN now() END, outcome = CASE WHEN $13 THEN 'completed' END
 WHERE tenant_id = $1 AND pass_id = $2

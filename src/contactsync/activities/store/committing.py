@@ -1,0 +1,80 @@
+"""Applies a page's changes, inside the transaction that holds its connection's lock: for live sync and backfills."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from contactsync.activities.messages import Counts
+from contactsync.activities.store.changes import Alias, CleanChange
+from contactsync.activities.store.guard import DeleteGuard
+from contactsync.activities.store.merging import Deed, Digests, Folded, Plan, Stamp, fold, make_plan, rounds
+from contactsync.activities.store.moving import MoveWriter
+from contactsync.activities.store.page_writer import PageWriter, digest_page, read_held
+from contactsync.codecs.rows import TenantSealer
+from contactsync.postgres import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A round of a page with all digests made: the slow part, done before any lock is taken."""
+
+    aliases: Sequence[Alias]
+    page: Mapping[str, Folded]
+    digests: Mapping[str, Digests]
+
+
+def prepare(sealer: TenantSealer, connection_id: UUID, changes: Sequence[CleanChange]) -> list[Prepared]:
+    """A page, ready to be applied."""
+    prepared: list[Prepared] = []
+    for each in rounds(changes):
+        page = fold(each.entries)
+        prepared.append(Prepared(each.aliases, page, digest_page(sealer, connection_id, page)))
+    return prepared
+
+
+@dataclass(frozen=True, slots=True)
+class PageCommit:
+    """Writes one page's rows."""
+
+    connection: Transaction
+    sealer: TenantSealer
+    stamp: Stamp
+    guard: DeleteGuard
+
+    async def apply(self, page: Sequence[Prepared]) -> Counts:
+        """Rows, look-ups, aliases and quarantine entries of a page; answers what was done to contacts.
+
+        Raises:
+            DatabaseUnavailable: another writer was there in spite of the lock; nothing stays written.
+        """
+        counts = Counts()
+        for each in page:
+            if each.aliases:
+                counts = counts.plus(await self._follow(each.aliases))
+            if each.page:
+                counts = counts.plus(await self._write(each))
+        return counts
+
+    async def _follow(self, aliases: Sequence[Alias]) -> Counts:
+        moves = await MoveWriter(self.connection, self.sealer, self.stamp).follow(aliases)
+        await self.guard.lift(moves.lifted)
+        counts = moves.counts()
+        self.guard.count(counts, moves.merged)
+        return counts
+
+    async def _write(self, part: Prepared) -> Counts:
+        indexes = [digest.source_index for digest in part.digests.values()]
+        held = await read_held(self.connection, self.stamp, indexes)
+        plan = make_plan(part.page, part.digests, held, self.stamp.observed)
+        await self._ask_guard(plan)
+        await PageWriter(self.connection, self.sealer, self.stamp).write(plan)
+        counts = plan.counts()
+        self.guard.count(counts)
+        return counts
+
+    async def _ask_guard(self, plan: Plan) -> None:
+        deletes = len(plan.of(Deed.DELETE))
+        if deletes and not await self.guard.lets(deletes):
+            plan.hold_deletes()
+        await self.guard.hold(plan.newly_held(), "tombstones")
+        await self.guard.lift(plan.lifted(self.stamp.observed))
