@@ -125,13 +125,17 @@ class AddressBook:
 
 
 class _Cursor(Frozen):
-    """`until`: the change up to which all is held once this pass ends; `since`: up to which it was before it."""
+    """`until`: the change up to which all is held once this pass ends; `since`: up to which it was before it.
+
+    `last`: the last id of a part of the listing; None for the rest of it.
+    """
 
     life: str
     mask: str
     until: int
     since: int = 0
     after: str | None = None  # the last id of the pass under way; None between passes
+    last: str | None = None
     full: bool = False
 
 
@@ -151,12 +155,23 @@ class MemorySource:
         return Capabilities(tokens=True, tombstones=True)
 
     async def baseline(self) -> bytes | None:
-        """See `Source.baseline`."""
-        return None
+        """The latest change. See `Source.baseline`."""
+        self._knock()
+        now = self._book.sequence
+        return _Cursor(life=self._book.life, mask=self._mask, until=now, since=now).model_dump_json().encode()
 
     async def partitions(self, _since: float | None, /) -> tuple[bytes | None, ...]:
-        """See `Source.partitions`."""
-        return (None,)
+        """Ranges of ids, about as long as each other. See `Source.partitions`."""
+        self._knock()
+        ids = self._book.ids()
+        edges = ids[_PART_ROWS - 1 : -1 : max(_PART_ROWS, len(ids) // _MOST_PARTS + 1)]
+        starts, ends = ["", *edges], [*edges, None]
+        return tuple(self._part(after, last) for after, last in zip(starts, ends, strict=True))
+
+    def _part(self, after: str, last: str | None) -> bytes:
+        until = self._book.sequence
+        part = _Cursor(life=self._book.life, mask=self._mask, until=until, after=after, last=last, full=True)
+        return part.model_dump_json().encode()
 
     async def check(self) -> SourceInfo:
         """See `Source.check`."""
@@ -171,7 +186,9 @@ class MemorySource:
         listed = self._listed(state)
         changes, used = await self._take(listed, limits)
         done = used == len(listed)
-        after = state.model_copy(update={"after": None if done else listed[used - 1][0]})
+        after = state.model_copy(
+            update={"after": None if done else listed[used - 1][0], "last": None if done else state.last}
+        )
         return FetchedPage(
             changes=tuple(changes),
             cursor=after.model_dump_json().encode(),
@@ -203,6 +220,7 @@ class MemorySource:
 
     def _listed(self, state: _Cursor) -> list[tuple[str, _Entry]]:
         listed = [item for item in self._book.changed_since(state.since) if item[0] > (state.after or "")]
+        listed = [item for item in listed if state.last is None or item[0] <= state.last]
         return [item for item in listed if item[1].card is not None] if state.full else listed
 
     async def _take(self, listed: list[tuple[str, _Entry]], limits: PageLimits) -> tuple[list[Change], int]:
@@ -238,6 +256,8 @@ class MemorySource:
 
 
 _ROW_BYTES: Final = 128
+_PART_ROWS: Final = 100
+_MOST_PARTS: Final = 16
 
 
 def _contact(card: Card, fields: Fields) -> Contact:
