@@ -22,8 +22,8 @@ class _Kept(BaseModel):
 
 
 class Span(_Kept):
-    """A window still to be walked; see `Window`. `drained`: up to this instant (inclusive) it has been read already,
-    and the window begins `since - drained` after it."""
+    """A window still to be walked; see `Window`. `drained`: everything at this instant has been read already, and
+    the window begins right after it."""
 
     since: Instant
     until: Instant
@@ -50,13 +50,13 @@ class Walk(_Kept):
     """A pass under way: first the `parts` of a complete listing, then the windows `spans`; the first is being read.
 
     `fresh` and `settled` become the marks when it ends; `fresh` is None until the first answer of the phase, from
-    which the source's clock is known. `token` asks for the next page of the query under way, `anchors` are the last
-    ids of the page before it where `is_offset`. `top` is the latest instant that the query has answered with, and
-    `safe` where a new query may go on instead; `is_disordered` says that its answers are not in order of time.
+    which the source's clock is known. `token` asks for the next page of the query under way; where it counts records
+    (`is_offset`), `anchors` are the last ones of the page before it. `is_disordered`: the answers are in no order of
+    time, whatever was promised.
     """
 
     full: bool
-    ends_at_parts: bool = False  # a part of a backfill: no windows follow
+    is_part: bool = False  # of a backfill: it ends with its query
     parts: tuple[bytes | None, ...] = ()
     spans: tuple[Span, ...] = ()
     fresh: Instant | None = None
@@ -64,23 +64,12 @@ class Walk(_Kept):
     token: bytes | None = None
     is_offset: bool = False
     anchors: tuple[str, ...] = ()
-    last_id: str | None = None
-    top: Instant | None = None
-    safe: Instant | None = None
     is_disordered: bool = False
-    stalls: int = 0  # queries in a row that had to begin anew and came no further
+    stalls: int = 0  # times in a row that a window had to begin again
 
     def next_query(self, **changes: object) -> "Walk":
         """The walk at the beginning of another query."""
-        begun: dict[str, object] = {
-            "token": None,
-            "is_offset": False,
-            "anchors": (),
-            "last_id": None,
-            "top": None,
-            "safe": None,
-            "is_disordered": False,
-        }
+        begun: dict[str, object] = {"token": None, "is_offset": False, "anchors": (), "is_disordered": False}
         return self.model_copy(update=begun | changes)
 
 

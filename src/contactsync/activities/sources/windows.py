@@ -2,7 +2,7 @@
 
 A pass takes its mark before the first page, in the source's clock and minus the source's lag, and then asks for what
 changed since the mark before it; lower bounds are inclusive, and what is read twice is harmless. docs/sync.md tells
-the rules; they are in `window_rules.py`, and nothing of them is in a source.
+the rules; they are in `window_marks.py` and `window_rules.py`, and nothing of them is in a source.
 """
 
 import time
@@ -22,20 +22,18 @@ from contactsync.activities.sources.source import (
     Unreadable,
     Workbench,
 )
-from contactsync.activities.sources.window_offsets import ask_anchored
-from contactsync.activities.sources.window_pages import cut, stash_rest, take_rest
-from contactsync.activities.sources.window_rules import (
+from contactsync.activities.sources.window_marks import (
     SECOND,
     Asked,
-    advance,
     baseline_of,
     begin_changes,
     begin_listing,
     begin_part,
     begin_since,
-    begun_again,
-    resumed,
 )
+from contactsync.activities.sources.window_offsets import ask_anchored
+from contactsync.activities.sources.window_pages import cut, stash_rest, take_rest
+from contactsync.activities.sources.window_rules import advance, begun_again, resumed
 from contactsync.activities.sources.window_state import State, Walk, read_state
 from contactsync.errors import CursorExpired, SourceMisbehaved
 
@@ -102,7 +100,7 @@ class WindowedSource:
                 asked = await self._ask(state, limits)
                 return await self._answered(state, asked, limits, restarted=restarted)
             except CursorExpired:
-                onward = resumed(state, self.capabilities)
+                onward = resumed(state)
                 restarted = restarted or onward is None
                 state = onward or begun_again(state, self._query.list_parts())
         raise SourceMisbehaved("the source takes back each listing that it begins")
