@@ -74,6 +74,79 @@ CREATE TABLE audit.entry (
 
 ALTER TABLE ONLY audit.entry FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE contactsync.backfill (
+    tenant_id uuid NOT NULL,
+    backfill_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    number integer NOT NULL,
+    state text DEFAULT 'requested'::text NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    since timestamp with time zone,
+    rows_per_second double precision,
+    dry_run boolean NOT NULL,
+    parallel integer NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    openings uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    cutoff bigint,
+    generation bigint,
+    total bigint,
+    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    merged bigint DEFAULT 0 NOT NULL,
+    live bigint,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT backfill_number_check CHECK ((number > 0)),
+    CONSTRAINT backfill_parallel_check CHECK ((parallel > 0)),
+    CONSTRAINT backfill_planned CHECK (((cutoff IS NULL) = (generation IS NULL))),
+    CONSTRAINT backfill_rows_per_second_check CHECK ((rows_per_second > (0)::double precision))
+);
+
+ALTER TABLE ONLY contactsync.backfill FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.backfill_part (
+    tenant_id uuid NOT NULL,
+    backfill_id uuid NOT NULL,
+    part integer NOT NULL,
+    page integer DEFAULT 0 NOT NULL,
+    cursor bytea,
+    done boolean DEFAULT false NOT NULL,
+    result jsonb,
+    CONSTRAINT backfill_part_part_check CHECK ((part >= 0))
+);
+
+ALTER TABLE ONLY contactsync.backfill_part FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.budget (
+    tenant_id uuid NOT NULL,
+    account bytea NOT NULL,
+    tokens double precision,
+    backfill_tokens double precision,
+    counted_at timestamp with time zone DEFAULT now() NOT NULL,
+    day date,
+    day_requests bigint DEFAULT 0 NOT NULL,
+    windows jsonb DEFAULT '[]'::jsonb NOT NULL,
+    blocked_until timestamp with time zone,
+    refusals integer DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE ONLY contactsync.budget FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.budget_lease (
+    tenant_id uuid NOT NULL,
+    lease text NOT NULL,
+    connection_id uuid NOT NULL,
+    account bytea NOT NULL,
+    lane text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    held_until timestamp with time zone,
+    due_at timestamp with time zone,
+    CONSTRAINT budget_lease_lane_check CHECK ((lane = ANY (ARRAY['live'::text, 'backfill'::text]))),
+    CONSTRAINT budget_lease_runs_or_waits CHECK (((held_until IS NULL) <> (due_at IS NULL)))
+);
+
+ALTER TABLE ONLY contactsync.budget_lease FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE contactsync.connection (
     tenant_id uuid NOT NULL,
     connection_id uuid NOT NULL,
@@ -85,8 +158,10 @@ CREATE TABLE contactsync.connection (
     page_rows integer,
     paused text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    objective_seconds integer,
     CONSTRAINT connection_interval_seconds_check CHECK ((interval_seconds > 0)),
     CONSTRAINT connection_jitter_seconds_check CHECK ((jitter_seconds >= 0)),
+    CONSTRAINT connection_objective_seconds_check CHECK ((objective_seconds > 0)),
     CONSTRAINT connection_page_rows_check CHECK ((page_rows > 0))
 );
 
@@ -107,11 +182,15 @@ CREATE TABLE contactsync.contact (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 PARTITION BY HASH (tenant_id);
 
@@ -132,11 +211,15 @@ CREATE TABLE contactsync.contact_0 (
     created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
     changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 WITH (fillfactor='80');
 
@@ -157,11 +240,15 @@ CREATE TABLE contactsync.contact_1 (
     created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
     changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 WITH (fillfactor='80');
 
@@ -182,11 +269,15 @@ CREATE TABLE contactsync.contact_2 (
     created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
     changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 WITH (fillfactor='80');
 
@@ -207,11 +298,15 @@ CREATE TABLE contactsync.contact_3 (
     created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
     changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 WITH (fillfactor='80');
 
@@ -232,11 +327,15 @@ CREATE TABLE contactsync.contact_4 (
     created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
     changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 WITH (fillfactor='80');
 
@@ -257,11 +356,15 @@ CREATE TABLE contactsync.contact_5 (
     created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
     changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 WITH (fillfactor='80');
 
@@ -282,11 +385,15 @@ CREATE TABLE contactsync.contact_6 (
     created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
     changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 WITH (fillfactor='80');
 
@@ -307,11 +414,15 @@ CREATE TABLE contactsync.contact_7 (
     created_at timestamp with time zone DEFAULT now() CONSTRAINT contact_created_at_not_null NOT NULL,
     changed_at timestamp with time zone DEFAULT now() CONSTRAINT contact_changed_at_not_null NOT NULL,
     deleted_at timestamp with time zone,
+    merged_into uuid,
+    delete_held bigint,
+    CONSTRAINT contact_held_is_live CHECK (((delete_held IS NULL) OR (deleted_at IS NULL))),
     CONSTRAINT contact_live_or_gone CHECK (
 CASE
     WHEN (deleted_at IS NULL) THEN ((sealed IS NOT NULL) AND (content_mac IS NOT NULL))
     ELSE ((sealed IS NULL) AND (content_mac IS NULL) AND (etag_mac IS NULL))
-END)
+END),
+    CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
 WITH (fillfactor='80');
 
@@ -417,6 +528,23 @@ CREATE TABLE contactsync.contact_lookup_7 (
 
 ALTER TABLE ONLY contactsync.contact_lookup_7 FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE contactsync.delete_hold (
+    tenant_id uuid NOT NULL,
+    hold_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    cause text NOT NULL,
+    contacts bigint NOT NULL,
+    live bigint NOT NULL,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    decided_at timestamp with time zone,
+    decision text,
+    CONSTRAINT delete_hold_cause_check CHECK ((cause = ANY (ARRAY['listing'::text, 'tombstones'::text, 'empty'::text]))),
+    CONSTRAINT delete_hold_decided CHECK (((decided_at IS NULL) = (decision IS NULL))),
+    CONSTRAINT delete_hold_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'rejected'::text, 'resolved'::text])))
+);
+
+ALTER TABLE ONLY contactsync.delete_hold FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE contactsync.migration (
     name text NOT NULL,
     sha256 bytea NOT NULL,
@@ -438,6 +566,9 @@ CREATE TABLE contactsync.pass (
     unchanged bigint DEFAULT 0 NOT NULL,
     deleted bigint DEFAULT 0 NOT NULL,
     quarantined bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    merged bigint DEFAULT 0 NOT NULL,
+    live bigint,
     CONSTRAINT pass_ended_with_outcome CHECK (((ended_at IS NULL) = (outcome IS NULL)))
 );
 
@@ -454,7 +585,9 @@ CREATE TABLE contactsync.progress (
     cursor_full boolean DEFAULT false NOT NULL,
     generation bigint DEFAULT 0 NOT NULL,
     result jsonb,
-    started_at timestamp with time zone
+    started_at timestamp with time zone,
+    swept_generation bigint DEFAULT 0 NOT NULL,
+    hold_id uuid
 );
 
 ALTER TABLE ONLY contactsync.progress FORCE ROW LEVEL SECURITY;
@@ -468,7 +601,8 @@ CREATE TABLE contactsync.quarantine (
     generation bigint NOT NULL,
     sealed_source_id bytea NOT NULL,
     first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
-    seen_at timestamp with time zone DEFAULT now() NOT NULL
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    observed bigint DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY contactsync.quarantine FORCE ROW LEVEL SECURITY;
@@ -479,7 +613,9 @@ CREATE TABLE contactsync.stash (
     handle uuid NOT NULL,
     part integer NOT NULL,
     sealed bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    owner uuid,
+    owner_part integer
 );
 
 ALTER TABLE ONLY contactsync.stash FORCE ROW LEVEL SECURITY;
@@ -564,6 +700,16 @@ ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact
 
 ALTER TABLE ONLY audit.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, seq);
+ALTER TABLE ONLY contactsync.backfill_part
+    ADD CONSTRAINT backfill_part_pkey PRIMARY KEY (tenant_id, backfill_id, part);
+ALTER TABLE ONLY contactsync.backfill
+    ADD CONSTRAINT backfill_pkey PRIMARY KEY (tenant_id, backfill_id);
+ALTER TABLE ONLY contactsync.backfill
+    ADD CONSTRAINT backfill_tenant_id_connection_id_number_key UNIQUE (tenant_id, connection_id, number);
+ALTER TABLE ONLY contactsync.budget_lease
+    ADD CONSTRAINT budget_lease_pkey PRIMARY KEY (tenant_id, lease);
+ALTER TABLE ONLY contactsync.budget
+    ADD CONSTRAINT budget_pkey PRIMARY KEY (tenant_id, account);
 ALTER TABLE ONLY contactsync.connection
     ADD CONSTRAINT connection_connection_id_key UNIQUE (connection_id);
 ALTER TABLE ONLY contactsync.connection
@@ -622,6 +768,8 @@ ALTER TABLE ONLY contactsync.contact_lookup_6
     ADD CONSTRAINT contact_lookup_6_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
 ALTER TABLE ONLY contactsync.contact_lookup_7
     ADD CONSTRAINT contact_lookup_7_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+ALTER TABLE ONLY contactsync.delete_hold
+    ADD CONSTRAINT delete_hold_pkey PRIMARY KEY (tenant_id, hold_id);
 ALTER TABLE ONLY contactsync.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY contactsync.pass
@@ -644,6 +792,26 @@ ALTER TABLE ONLY keys.tenant_key
     ADD CONSTRAINT tenant_key_kid_key UNIQUE (kid);
 ALTER TABLE ONLY keys.tenant_key
     ADD CONSTRAINT tenant_key_pkey PRIMARY KEY (tenant_id, version);
+CREATE UNIQUE INDEX backfill_under_way ON contactsync.backfill USING btree (tenant_id, connection_id) WHERE (ended_at IS NULL);
+
+CREATE INDEX contact_held ON ONLY contactsync.contact USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE INDEX contact_0_tenant_id_connection_id_idx ON contactsync.contact_0 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE INDEX contact_1_tenant_id_connection_id_idx ON contactsync.contact_1 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE INDEX contact_2_tenant_id_connection_id_idx ON contactsync.contact_2 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE INDEX contact_3_tenant_id_connection_id_idx ON contactsync.contact_3 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE INDEX contact_4_tenant_id_connection_id_idx ON contactsync.contact_4 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE INDEX contact_5_tenant_id_connection_id_idx ON contactsync.contact_5 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE INDEX contact_6_tenant_id_connection_id_idx ON contactsync.contact_6 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE INDEX contact_7_tenant_id_connection_id_idx ON contactsync.contact_7 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
 CREATE INDEX contact_lookup_contact ON ONLY contactsync.contact_lookup USING btree (tenant_id, contact_id);
 
 CREATE INDEX contact_lookup_0_tenant_id_contact_id_idx ON contactsync.contact_lookup_0 USING btree (tenant_id, contact_id);
@@ -662,37 +830,57 @@ CREATE INDEX contact_lookup_6_tenant_id_contact_id_idx ON contactsync.contact_lo
 
 CREATE INDEX contact_lookup_7_tenant_id_contact_id_idx ON contactsync.contact_lookup_7 USING btree (tenant_id, contact_id);
 
+CREATE UNIQUE INDEX delete_hold_open ON contactsync.delete_hold USING btree (tenant_id, connection_id) WHERE (decided_at IS NULL);
+
+CREATE INDEX pass_completed ON contactsync.pass USING btree (tenant_id, connection_id, ended_at) WHERE (outcome = 'completed'::text);
+
 CREATE INDEX data_key_due ON keys.data_key USING btree (destroy_at) WHERE ((wrapped IS NOT NULL) AND (destroy_at IS NOT NULL));
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_0_pkey;
+
+ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_0_tenant_id_connection_id_idx;
 
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_0_tenant_id_connection_id_source_index_key;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_1_pkey;
 
+ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_1_tenant_id_connection_id_idx;
+
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_1_tenant_id_connection_id_source_index_key;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_2_pkey;
+
+ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_2_tenant_id_connection_id_idx;
 
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_2_tenant_id_connection_id_source_index_key;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_3_pkey;
 
+ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_3_tenant_id_connection_id_idx;
+
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_3_tenant_id_connection_id_source_index_key;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_4_pkey;
+
+ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_4_tenant_id_connection_id_idx;
 
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_4_tenant_id_connection_id_source_index_key;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_5_pkey;
 
+ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_5_tenant_id_connection_id_idx;
+
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_5_tenant_id_connection_id_source_index_key;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_6_pkey;
 
+ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_6_tenant_id_connection_id_idx;
+
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_6_tenant_id_connection_id_source_index_key;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_7_pkey;
+
+ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_7_tenant_id_connection_id_idx;
 
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_7_tenant_id_connection_id_source_index_key;
 
@@ -736,8 +924,18 @@ CREATE TRIGGER data_key_destroyed_for_ever BEFORE UPDATE ON keys.data_key FOR EA
 
 CREATE TRIGGER tenant_key_destroyed_for_ever BEFORE UPDATE ON keys.tenant_key FOR EACH ROW EXECUTE FUNCTION keys.refuse_resurrection();
 
+ALTER TABLE ONLY contactsync.backfill_part
+    ADD CONSTRAINT backfill_part_tenant_id_backfill_id_fkey FOREIGN KEY (tenant_id, backfill_id) REFERENCES contactsync.backfill(tenant_id, backfill_id);
+ALTER TABLE ONLY contactsync.backfill
+    ADD CONSTRAINT backfill_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.budget_lease
+    ADD CONSTRAINT budget_lease_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.budget
+    ADD CONSTRAINT budget_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES contactsync.tenant(tenant_id);
 ALTER TABLE ONLY contactsync.connection
     ADD CONSTRAINT connection_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES contactsync.tenant(tenant_id);
+ALTER TABLE ONLY contactsync.delete_hold
+    ADD CONSTRAINT delete_hold_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
 ALTER TABLE ONLY contactsync.pass
     ADD CONSTRAINT pass_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
 ALTER TABLE ONLY contactsync.progress
@@ -751,6 +949,14 @@ ALTER TABLE ONLY keys.data_key
 ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY entry_of_tenant ON audit.entry USING ((tenant_id = contactsync.current_tenant()));
+
+ALTER TABLE contactsync.backfill ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.backfill_part ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.budget ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.budget_lease ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE contactsync.connection ENABLE ROW LEVEL SECURITY;
 
@@ -790,9 +996,25 @@ ALTER TABLE contactsync.contact_lookup_6 ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE contactsync.contact_lookup_7 ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE contactsync.delete_hold ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY directory_reads ON contactsync.connection FOR SELECT USING ((current_setting('app.scope'::text, true) = 'directory'::text));
 
+CREATE POLICY directory_reads ON contactsync.delete_hold FOR SELECT USING ((current_setting('app.scope'::text, true) = ANY (ARRAY['directory'::text, 'freshness'::text])));
+
 CREATE POLICY directory_reads ON contactsync.tenant FOR SELECT USING ((current_setting('app.scope'::text, true) = 'directory'::text));
+
+CREATE POLICY freshness_reads ON contactsync.connection FOR SELECT USING ((current_setting('app.scope'::text, true) = 'freshness'::text));
+
+CREATE POLICY freshness_reads ON contactsync.pass FOR SELECT USING ((current_setting('app.scope'::text, true) = 'freshness'::text));
+
+CREATE POLICY own_rows ON contactsync.backfill USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.backfill_part USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.budget USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.budget_lease USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.connection USING ((tenant_id = contactsync.current_tenant()));
 
@@ -831,6 +1053,8 @@ CREATE POLICY own_rows ON contactsync.contact_lookup_5 USING ((tenant_id = conta
 CREATE POLICY own_rows ON contactsync.contact_lookup_6 USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.contact_lookup_7 USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.delete_hold USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.pass USING ((tenant_id = contactsync.current_tenant()));
 
@@ -882,11 +1106,21 @@ GRANT SELECT,INSERT ON TABLE audit.entry TO contactsync_app;
 
 GRANT INSERT ON TABLE audit.entry TO contactsync_codec;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.backfill TO contactsync_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.backfill_part TO contactsync_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.budget TO contactsync_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE contactsync.budget_lease TO contactsync_app;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.connection TO contactsync_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.contact TO contactsync_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE contactsync.contact_lookup TO contactsync_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.delete_hold TO contactsync_app;
 
 GRANT SELECT ON TABLE contactsync.migration TO contactsync_app;
 
