@@ -50,11 +50,11 @@ def _fields(shape: Shape, names: str) -> dict[str, Shape]:
 
 FIELDS: Final[Mapping[str, Shape]] = MappingProxyType(
     {
-        **_fields(_is_id, "tenant_id connection_id pass_id run_id request_id workflow_id key_id"),
+        **_fields(_is_id, "tenant_id connection_id pass_id backfill_id run_id request_id workflow_id key_id"),
         **_fields(
             _is_number,
             "added attempt audit_seq bytes changes deleted done downloaded duration_ms epoch exit_code full generation"
-            " limit max_activities page pages pid port quarantined rows seconds signal status unchanged updated",
+            " held limit max_activities page pages pid port quarantined rows seconds signal status unchanged updated",
         ),
         **_fields(
             _is_code,

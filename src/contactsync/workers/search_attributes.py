@@ -8,7 +8,8 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 
 from contactsync.errors import TemporalRefused
-from contactsync.workers.syncs import SEARCH_ATTRIBUTES, temporal_errors
+from contactsync.workers.refusals import temporal_errors
+from contactsync.workers.syncs import SEARCH_ATTRIBUTES
 
 _CALL: Final = timedelta(seconds=20)
 _KEYWORD: Final = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD

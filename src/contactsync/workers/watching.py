@@ -14,8 +14,10 @@ from contactsync.activities.store.freshness import Freshness, Standing
 from contactsync.activities.store.passes import COMPLETED
 from contactsync.errors import SourceThrottled, TemporalError
 from contactsync.workers.bootstrap import administering_client
+from contactsync.workers.conditions import Condition
+from contactsync.workers.refusals import known_code, sentence_of
 from contactsync.workers.settings import Settings
-from contactsync.workers.syncs import Condition, Sync, Syncs, error_class, sentence_of
+from contactsync.workers.syncs import Sync, Syncs
 
 _ASKED_TOGETHER: Final = 20
 """Calls to Temporal at the same time; they are made for late connections only."""
@@ -166,7 +168,7 @@ def _reason_at_work(standing: Standing, condition: Condition) -> Reason:
     if code == SourceThrottled.__name__:
         return Reason(Cause.THROTTLED)
     if code is not None:
-        return Reason(Cause.FAILING, code if error_class(code).__name__ == code else "InternalError")
+        return Reason(Cause.FAILING, known_code(code))
     if standing.held:
         return Reason(Cause.HELD)
     return Reason(Cause.SLOW if standing.syncing else Cause.IDLE)

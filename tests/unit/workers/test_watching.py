@@ -8,7 +8,7 @@ import pytest
 from contactsync.activities.messages import Counts
 from contactsync.activities.store.freshness import Standing
 from contactsync.activities.store.passes import PassRecord
-from contactsync.workers.syncs import Condition, Trouble
+from contactsync.workers.conditions import Condition, Trouble
 from contactsync.workers.watching import Cause, Reason, reason_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

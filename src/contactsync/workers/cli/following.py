@@ -9,7 +9,9 @@ from temporalio.client import WorkflowUpdateHandle
 
 from contactsync.activities.messages import PassResult, Progress
 from contactsync.errors import ConnectionPaused, ContactSyncError, NoWorker, SourceThrottled, StillUnderWay
-from contactsync.workers.syncs import Sync, Syncs, Trouble, error_class, sentence_of, temporal_errors
+from contactsync.workers.conditions import Trouble
+from contactsync.workers.refusals import named_error, sentence_of
+from contactsync.workers.syncs import Sync, Syncs
 
 COMPLETED: Final = "completed"
 PAUSED: Final = "paused"
@@ -46,7 +48,7 @@ async def follow(
         StillUnderWay: `seconds` have passed.
         ContactSyncError: what the pass keeps failing with, or ended with.
     """
-    waiting = asyncio.create_task(_result(handle))
+    waiting = asyncio.create_task(syncs.result(sync, handle))
     try:
         async with asyncio.timeout(seconds):
             while not (await asyncio.wait([waiting], timeout=_LOOK_EVERY_SECONDS))[0]:
@@ -61,20 +63,9 @@ async def follow(
             await waiting
 
 
-def error_of(code: str, message: str) -> ContactSyncError:
-    """The error that a code of the closed list names, saying `message`."""
-    cls = error_class(code)
-    return SourceThrottled(message, after_seconds=0) if issubclass(cls, SourceThrottled) else cls(message)
-
-
 def stuck(trouble: Trouble) -> ContactSyncError:
     """What to tell of a pass that keeps failing."""
-    return error_of(trouble.code, f"{trouble.message}; contactsync keeps trying and nothing is lost")
-
-
-async def _result(handle: WorkflowUpdateHandle[PassResult]) -> PassResult:
-    with temporal_errors():
-        return await handle.result()
+    return named_error(trouble.code, f"{trouble.message}; contactsync keeps trying and nothing is lost")
 
 
 async def _look(syncs: Syncs, sync: Sync, watcher: Watcher) -> None:
@@ -99,4 +90,4 @@ def _judged(result: PassResult) -> PassResult:
         reason = f" ({result.paused})" if result.paused else ""
         raise ConnectionPaused(f"the connection is paused{reason}; `contactsync connection resume` lets it go on")
     ending = "; the connection is paused until it is resumed" if result.paused else ""
-    raise error_of(result.outcome, f"{sentence_of(result.outcome)}; what was committed stays{ending}")
+    raise named_error(result.outcome, f"{sentence_of(result.outcome)}; what was committed stays{ending}")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from contactsync.activities.store.freshness import Standing
     from contactsync.activities.store.passes import PassRecord
     from contactsync.workers.bootstrap import Parts
-    from contactsync.workers.syncs import Syncs, Trouble
+    from contactsync.workers.conditions import Trouble
+    from contactsync.workers.syncs import Syncs
 
 STALE = 1
 _CLEAR = "\x1b[H\x1b[2J"  # cursor home, clear screen (ECMA-48)

@@ -147,7 +147,10 @@ class Story:
         syncs = self._syncs()
         began = time.monotonic()
         asked = [await self._while_worker_runs(syncs.sync_now(tenant.sync)) for tenant in self.tenants]
-        waiting = [asyncio.ensure_future(handle.result()) for handle in asked]
+        waiting = [
+            asyncio.ensure_future(syncs.result(tenant.sync, handle))
+            for tenant, handle in zip(self.tenants, asked, strict=True)
+        ]
         if kill:
             await self._kill_worker_in_the_middle(waiting)
         await self._watch(waiting)
