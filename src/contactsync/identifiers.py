@@ -16,6 +16,11 @@ def sync_workflow_id(tenant_id: UUID, connection_id: UUID) -> str:
     return f"sync/{tenant_id}/{connection_id}"
 
 
+def backfill_workflow_id(tenant_id: UUID, connection_id: UUID, number: int) -> str:
+    """`backfill/{tenant}/{connection}/{n}`: the connection's n-th backfill."""
+    return f"backfill/{tenant_id}/{connection_id}/{number}"
+
+
 def tenant_of_workflow(workflow_id: str) -> UUID:
     """The tenant in `kind/{tenant}/…`.
 

@@ -227,9 +227,13 @@ class BackfillArgs(BackfillRef):
 
 
 class OpenBackfill(BackfillRef):
-    """Opens a backfill for one workflow; the same `opening_id` again is the same opening."""
+    """Opens a backfill for one workflow; the same `opening_id` again is the same opening.
+
+    `plan`: ask the source for its partitions, unless that was done.
+    """
 
     opening_id: UUID
+    plan: bool = True
 
 
 class PartTicket(Message):

@@ -1,4 +1,4 @@
-"""The activities that write: open a pass, upsert a page, close a pass, record a pause."""
+"""The activities that write: open a pass, upsert a page, close a pass, record a pause, decide about held deletions."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,24 @@ from temporalio import activity
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import (
     CLOSE_PASS,
+    DECIDE_DELETES,
     OPEN_PASS,
     SET_PAUSED,
     UPSERT_PAGE,
     CleanPage,
     ClosePass,
+    DecideDeletes,
+    DeletesDecided,
     OpenPass,
     PageResult,
     PassTicket,
     SetPaused,
 )
 from contactsync.activities.pages import clean_changes, load_clean
+from contactsync.activities.store.backfills import Backfills
 from contactsync.activities.store.contacts import WORKER, Contacts
 from contactsync.activities.store.directory import Directory
+from contactsync.activities.store.holds import Holds
 from contactsync.activities.store.passes import Passes
 
 
@@ -30,6 +35,8 @@ class Storing:
     contacts: Contacts
     passes: Passes
     directory: Directory
+    backfills: Backfills
+    holds: Holds
 
     @activity.defn(name=OPEN_PASS)
     async def open_pass(self, request: OpenPass) -> PassTicket:
@@ -39,18 +46,21 @@ class Storing:
             StalePass: a newer pass has taken over.
             ConnectionNotFound, DatabaseError.
         """
-        return await self.passes.open(request)
+        ticket = await self.passes.open(request)
+        holding = await self.holds.open_hold(request) is not None
+        return ticket.model_copy(update={"holding": holding})
 
     @activity.defn(name=UPSERT_PAGE)
     async def upsert_page(self, page: CleanPage) -> PageResult:
         """Commit a page: rows, tombstones, cursor, counters and audit entry in one transaction.
 
         Raises:
-            StalePass: a newer pass has taken over; nothing was written.
+            StalePass: a newer pass, or opening of a backfill, has taken over; nothing was written.
             PageUnreadable, DatabaseError, KeysError.
         """
+        family = self.contacts if page.head.part is None else self.backfills
         async with heartbeating():
-            return await self.contacts.commit(page.head, clean_changes(load_clean(page.body)))
+            return await family.commit(page.head, clean_changes(load_clean(page.body)))
 
     @activity.defn(name=CLOSE_PASS)
     async def close_pass(self, request: ClosePass) -> None:
@@ -61,3 +71,14 @@ class Storing:
     async def set_paused(self, request: SetPaused) -> None:
         """Record in the database that the connection is paused, or no longer is."""
         await self.directory.set_paused(request.tenant_id, request.connection_id, request.paused, actor=WORKER)
+
+    @activity.defn(name=DECIDE_DELETES)
+    async def decide_deletes(self, request: DecideDeletes) -> DeletesDecided:
+        """Delete what is held back, or keep it; the same decision again has the same answer.
+
+        Raises:
+            HoldNotFound: there is no such hold, or it was decided otherwise.
+            ConnectionNotFound, DatabaseError.
+        """
+        async with heartbeating():
+            return await self.holds.decide(request)

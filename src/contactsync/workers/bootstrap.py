@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.store.backfills import Backfills
 from contactsync.activities.store.budgets import Budgets
 from contactsync.activities.store.contacts import Contacts
 from contactsync.activities.store.directory import Directory
 from contactsync.activities.store.freshness import Freshness
+from contactsync.activities.store.holds import Holds
 from contactsync.activities.store.migrate import check_schema
 from contactsync.activities.store.passes import Passes
 from contactsync.codecs.keys.file_root import FileRootKey
@@ -27,6 +29,7 @@ from contactsync.workers.settings import Settings, read_secret_file
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from contactsync.activities.backfilling import Backfilling
     from contactsync.activities.cleaning import Cleaning
     from contactsync.activities.fetching import Fetching
     from contactsync.activities.storing import Storing
@@ -66,6 +69,16 @@ class Parts:
         return Passes(self.database)
 
     @property
+    def backfills(self) -> Backfills:
+        """Backfills."""
+        return Backfills(self.database, self.ring)
+
+    @property
+    def holds(self) -> Holds:
+        """Deletions that wait for approval."""
+        return Holds(self.database)
+
+    @property
     def freshness(self) -> Freshness:
         """How fresh connections are."""
         return Freshness(self.database)
@@ -88,7 +101,17 @@ class Parts:
         """The writing activities."""
         from contactsync.activities.storing import Storing
 
-        return Storing(self.contacts, self.passes, self.directory)
+        return Storing(self.contacts, self.passes, self.directory, self.backfills, self.holds)
+
+    def backfilling(self) -> "Backfilling":
+        """The activities of backfills as a whole."""
+        from contactsync.activities.backfilling import Backfilling
+        from contactsync.activities.reaching import Reach
+        from contactsync.activities.store.budgets import Budgets
+
+        reach = Reach(self.database, self.ring, self.addresses)
+        budgets = Budgets(self.database, self.settings.pages_of_a_tenant())
+        return Backfilling(self.backfills, self.directory, reach, budgets)
 
 
 @asynccontextmanager

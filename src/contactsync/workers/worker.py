@@ -12,6 +12,7 @@ from temporalio.worker import Interceptor, Worker
 from contactsync.workers.activity_logs import ActivityLogs
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.settings import Settings
+from contactsync.workflows.backfill import Backfill
 from contactsync.workflows.connection_sync import ConnectionSync
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -35,11 +36,12 @@ async def run_worker(settings: Settings, interceptors: Sequence[Interceptor] = (
 
 def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor] = ()) -> Worker:
     """A worker for everything there is to do."""
-    fetching, cleaning, storing = parts.fetching(), parts.cleaning(), parts.storing()
+    fetching, cleaning = parts.fetching(), parts.cleaning()
+    storing, backfilling = parts.storing(), parts.backfilling()
     return Worker(
         client,
         task_queue=parts.settings.task_queue,
-        workflows=[ConnectionSync],
+        workflows=[ConnectionSync, Backfill],
         activities=[
             fetching.fetch_page,
             cleaning.sanitize_page,
@@ -47,6 +49,10 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
             storing.upsert_page,
             storing.close_pass,
             storing.set_paused,
+            storing.decide_deletes,
+            backfilling.open_backfill,
+            backfilling.set_backfill_paused,
+            backfilling.close_backfill,
         ],
         interceptors=[*interceptors, ActivityLogs()],
         max_concurrent_activities=parts.settings.max_activities,

@@ -33,16 +33,20 @@ RETRY: Final = RetryPolicy(
 HEARTBEAT: Final = timedelta(seconds=10)
 QUICK: Final = timedelta(minutes=1)
 PAGE: Final = timedelta(minutes=5)
+LISTING: Final = timedelta(minutes=30)
+"""What looks through all contacts of a connection: a sweep, a decision about held deletions."""
+
 SOURCE_DOWN_AT_MOST: Final = timedelta(minutes=15)
 """After this a page gives up on its source; what is committed stays, and the work goes on from there later."""
 
+PEOPLE_PRIORITY: Final = 1
 LIVE_PRIORITY: Final = 2
 BACKFILL_PRIORITY: Final = 4
-"""Live sync goes before backfill; 1 is left for what people wait for."""
+"""What people wait for goes first, and live sync before backfill."""
 
 
 def priority_of(tenant_id: UUID, key: int) -> Priority:
-    """A priority whose fairness key is the tenant."""
+    """The priority `key`, with the tenant as fairness key."""
     return Priority(priority_key=key, fairness_key=str(tenant_id))
 
 
@@ -57,7 +61,6 @@ class PageSteps:
     tenant_id: UUID
     connection_id: UUID
     epoch: int
-    priority_key: int = LIVE_PRIORITY
     part: PartRef | None = None
     thorough: bool = True
 
@@ -122,7 +125,7 @@ class PageSteps:
 
     @property
     def _priority(self) -> Priority:
-        return priority_of(self.tenant_id, self.priority_key)
+        return priority_of(self.tenant_id, BACKFILL_PRIORITY if self.part else LIVE_PRIORITY)
 
     @property
     def _cancellation(self) -> ActivityCancellationType:

@@ -19,7 +19,16 @@ with workflow.unsafe.imports_passed_through():
         PassTicket,
         SetPaused,
     )
-    from contactsync.workflows.page_steps import LIVE_PRIORITY, PAGE, QUICK, RETRY, PageSteps, priority_of
+    from contactsync.workflows.page_steps import (
+        HEARTBEAT,
+        LISTING,
+        LIVE_PRIORITY,
+        PEOPLE_PRIORITY,
+        QUICK,
+        RETRY,
+        PageSteps,
+        priority_of,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,8 @@ class Steps:
             DECIDE_DELETES,
             request,
             result_type=DeletesDecided,
-            start_to_close_timeout=PAGE,
+            start_to_close_timeout=LISTING,
+            heartbeat_timeout=HEARTBEAT,
             retry_policy=RETRY,
-            priority=priority_of(self.tenant_id, 1),
+            priority=priority_of(self.tenant_id, PEOPLE_PRIORITY),
         )
