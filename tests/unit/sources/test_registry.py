@@ -76,9 +76,9 @@ def test_memory_needs_exactly_one(settings: dict[str, object]) -> None:
 
 def test_unknown_kind() -> None:
     """An unknown kind is answered with the known ones."""
-    with pytest.raises(SettingsError, match="carddav, memory"):
+    with pytest.raises(SettingsError, match="carddav, memory, rest"):
         validate_settings("ldap", {})
-    assert set(KINDS) == {"carddav", "memory"}
+    assert set(KINDS) == {"carddav", "memory", "rest"}
 
 
 def test_opening_checks_settings() -> None:

@@ -1,18 +1,22 @@
 """The kinds of sources there are. A new one is added here and in a module of its own; docs/add-a-source.md says how."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.sources.carddav import open_carddav
 from contactsync.activities.sources.carddav_settings import CardDavSettings
 from contactsync.activities.sources.limits import RequestLimits, SourceSettings
 from contactsync.activities.sources.memory import MemorySettings, open_memory
+from contactsync.activities.sources.rest import open_rest
+from contactsync.activities.sources.rest_expressions import is_object
+from contactsync.activities.sources.rest_settings import RestSettings
 from contactsync.activities.sources.source import Credentials, Source, SourceFactory, Workbench
 from contactsync.errors import SettingsError
 
@@ -26,7 +30,11 @@ class Kind:
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"carddav": Kind(CardDavSettings, open_carddav), "memory": Kind(MemorySettings, open_memory)}
+    {
+        "carddav": Kind(CardDavSettings, open_carddav),
+        "memory": Kind(MemorySettings, open_memory),
+        "rest": Kind(RestSettings, open_rest),
+    }
 )
 
 
@@ -40,7 +48,7 @@ def validate_settings(kind: str, settings: Mapping[str, object]) -> dict[str, ob
     try:
         return model.model_validate(dict(settings)).model_dump(mode="json", exclude_unset=True)
     except ValidationError as error:
-        raise SettingsError(_problems(kind, error)) from None
+        raise SettingsError(_problems(kind, settings, error)) from None
 
 
 def open_source(
@@ -71,9 +79,35 @@ def _kind(kind: str) -> Kind:
     return KINDS[kind]
 
 
-def _problems(kind: str, error: ValidationError) -> str:
+def _problems(kind: str, settings: Mapping[str, object], error: ValidationError) -> str:
     lines = [f"the settings of this {kind} source are not usable:"]
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"]) or "settings"
-        lines.append(f"- {where}: {problem['msg'].removeprefix('Value error, ')}")
+    for problem in error.errors(include_url=False, include_input=False):
+        where = ".".join(_path(settings, problem["loc"])) or "settings"
+        lines.append(f"- {where}: {_sentence(problem)}")
     return "\n".join(lines)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    """What is wrong, and nothing of what was given."""
+    match problem["type"]:
+        case "missing":
+            return "this is missing; docs/ has an example"
+        case "extra_forbidden":
+            return "there is no such setting; check how it is written"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return f"give a kind: one of {problem.get('ctx', {}).get('expected_tags', 'those in docs/')}"
+        case _:
+            return problem["msg"].removeprefix("Value error, ")
+
+
+def _path(settings: Mapping[str, object], places: Sequence[int | str]) -> list[str]:
+    """The names as they were given: what pydantic adds for the members of a union is left out."""
+    path: list[str] = []
+    inner: object = settings
+    for number, place in enumerate(places, 1):
+        is_added = is_object(inner) and place not in inner and number < len(places)
+        if is_added or place == "[key]":
+            continue
+        path.append(str(place))
+        inner = inner.get(str(place)) if is_object(inner) else None
+    return path

@@ -1,0 +1,266 @@
+"""Answers of a REST source: what they mean, and where the next page is."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urljoin
+
+from pydantic import JsonValue
+
+from contactsync.activities.sources.limits import seconds_to_midnight
+from contactsync.activities.sources.meter import Meter
+from contactsync.activities.sources.query import Instant
+from contactsync.activities.sources.rest_expressions import Expression, NotEvaluable, compiled, is_true
+from contactsync.activities.sources.rest_requests import MAX_NEXT_CHARS, Position, Query
+from contactsync.activities.sources.rest_settings import RestSettings
+from contactsync.activities.sources.rest_tables import (
+    CursorPages,
+    LinkPages,
+    NextUrlPages,
+    NumberedPages,
+    OffsetPages,
+    ThrottlingTable,
+)
+from contactsync.activities.sources.rest_times import SECOND, instant_of
+from contactsync.activities.sources.rest_values import text_of
+from contactsync.activities.sources.throttling import MAX_PATIENCE_SECONDS
+from contactsync.activities.sources.transport import Answer, refusal
+from contactsync.errors import CursorExpired, SourceMisbehaved, SourceThrottled
+
+_LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
+_REL: Final = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
+
+
+class _NoJson:
+    """A body that is no JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer's content. `following` is the position of the next page; None: this was the last."""
+
+    records: list[JsonValue] = field(repr=False)
+    following: Position | None = field(repr=False)
+    is_capped: bool = False
+    clock: Instant | None = None
+    total: int | None = None
+
+
+class Judge:
+    """Says what an answer means, by the settings."""
+
+    def __init__(self, settings: RestSettings, meter: Meter) -> None:
+        self._settings = settings
+        self._meter = meter
+
+    def found(self, answer: Answer, query: Query, position: Position | None) -> Found:
+        """The records of an answer, and what follows it.
+
+        Raises:
+            CursorExpired: the source no longer knows the position.
+            SourceMisbehaved: it is not what the settings say.
+            SourceUnavailable, SourceThrottled, SourceAddressWrong, CredentialsRejected.
+        """
+        document = self.document(answer, query, position)
+        if document is None:
+            return Found([], None)
+        records = _records(document, query)
+        seen = (position.seen if position else 0) + len(records)
+        following = _following(answer, document, query, position, len(records))
+        is_capped = query.cap is not None and _is_capped(query, query.cap, seen)
+        return Found(
+            records=records,
+            following=None if is_capped else following,
+            is_capped=is_capped,
+            clock=_clock(answer, document, query),
+            total=_total(document, query.total),
+        )
+
+    def document(self, answer: Answer, query: Query | None = None, position: Position | None = None) -> JsonValue:
+        """The JSON of an answer; None: there is no page behind the last one.
+
+        Raises:
+            as `found`.
+        """
+        parsed = _parsed(answer)
+        if isinstance(parsed, dict | list):
+            self._heed(parsed)
+        if answer.status in self._settings.throttling.statuses:
+            self._wait(self._settings.throttling.default_seconds, is_said=False)
+        if answer.status >= 400:
+            if query is not None and position is not None:
+                self._judge_token(answer, parsed, query)
+                if answer.status in _end_statuses(query):
+                    return None
+            raise refusal(answer)
+        if not isinstance(parsed, dict | list):
+            raise SourceMisbehaved("the source's answer is cut off or is no JSON")
+        return parsed
+
+    def _judge_token(self, answer: Answer, parsed: JsonValue | _NoJson, query: Query) -> None:
+        expired = self._settings.expired
+        is_said = False
+        if expired.when is not None and not isinstance(parsed, _NoJson):
+            is_said = compiled(expired.when).holds(parsed)
+        if is_said or (answer.status in expired.statuses and answer.status not in _end_statuses(query)):
+            raise CursorExpired
+
+    def _heed(self, document: JsonValue) -> None:
+        """Whether the body asks for patience."""
+        said = self._settings.throttling
+        if said.daily is not None and compiled(said.daily).holds(document):
+            zone = self._settings.limits_.daily_zone
+            self._wait(seconds_to_midnight(datetime.now(UTC), zone), is_said=True)
+        if said.when is not None and compiled(said.when).holds(document):
+            seconds = _seconds(document, said)
+            self._wait(said.default_seconds if seconds is None else seconds, is_said=seconds is not None)
+
+    def _wait(self, seconds: float, *, is_said: bool) -> None:
+        bounded = min(max(seconds, 1.0), MAX_PATIENCE_SECONDS)
+        self._meter.refused(bounded, said_how_long=is_said)
+        raise SourceThrottled(after_seconds=bounded)
+
+
+def _parsed(answer: Answer) -> JsonValue | _NoJson:
+    """The body's JSON; numbers that JSON does not have are none."""
+    try:
+        value: JsonValue = json.loads(answer.body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return _NoJson()
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _seconds(document: JsonValue, said: ThrottlingTable) -> float | None:
+    if said.seconds is None:
+        return None
+    try:
+        return float(text_of(compiled(said.seconds).of(document)))
+    except (NotEvaluable, ValueError):
+        return None
+
+
+def _end_statuses(query: Query) -> tuple[int, ...]:
+    pages = query.pagination
+    return pages.end_statuses if isinstance(pages, CursorPages | OffsetPages | NumberedPages) else ()
+
+
+def _records(document: JsonValue, query: Query) -> list[JsonValue]:
+    try:
+        records = query.records.of(document)
+    except NotEvaluable:
+        records = None
+    if not isinstance(records, list):
+        raise SourceMisbehaved("the source's answer has no list of records; check `records` in [list]")
+    return records
+
+
+def _following(
+    answer: Answer, document: JsonValue, query: Query, position: Position | None, count: int
+) -> Position | None:
+    seen = (position.seen if position else 0) + count
+    match query.pagination:
+        case CursorPages() as pages:
+            return _by_cursor(document, pages, seen)
+        case OffsetPages() as pages:
+            return Position(seen=seen) if _has_more(document, pages, default=count > 0) else None
+        case NumberedPages() as pages:
+            number = (position.seen if position else 0) // query.page_size
+            is_more = _has_more(document, pages, default=count > 0)
+            return Position(seen=(number + 1) * query.page_size) if is_more else None
+        case LinkPages():
+            return _at(answer.url, _link(answer.headers), seen)
+        case NextUrlPages() as pages:
+            return _at(answer.url, _next(document, compiled(pages.next)), seen)
+        case _:
+            return None
+
+
+def _by_cursor(document: JsonValue, pages: CursorPages, seen: int) -> Position | None:
+    text = _next(document, compiled(pages.next))
+    if not _has_more(document, pages, default=bool(text)):
+        return None
+    if not text:
+        raise SourceMisbehaved("the source says that there is more and not where; check `next` in [list.pagination]")
+    return Position(next=text, seen=seen)
+
+
+def _has_more(document: JsonValue, pages: CursorPages | OffsetPages | NumberedPages, *, default: bool) -> bool:
+    if pages.more is None:
+        return default
+    try:
+        answer = compiled(pages.more).of(document)
+    except NotEvaluable:
+        answer = None
+    if answer is None:  # of a body without its end nobody knows
+        raise SourceMisbehaved("the source does not say whether there is more; check `more` in [list.pagination]")
+    return is_true(answer)
+
+
+def _next(document: JsonValue, expression: Expression) -> str:
+    try:
+        answer = expression.of(document)
+        text = text_of(answer)
+    except NotEvaluable:
+        raise SourceMisbehaved("the source's next page is no text; check `next` in [list.pagination]") from None
+    return _bounded(text)
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MAX_NEXT_CHARS:
+        raise SourceMisbehaved("the source's token of the next page is too long")
+    return text
+
+
+def _at(url: str, text: str, seen: int) -> Position | None:
+    if not text:
+        return None
+    try:
+        return Position(next=_bounded(urljoin(url, text)), seen=seen)
+    except ValueError:
+        raise SourceMisbehaved("the source's address of the next page is none") from None
+
+
+def _link(headers: Mapping[str, str]) -> str:
+    """The address with `rel="next"` (RFC 8288 §3)."""
+    for address, parameters in _LINK.findall(_bounded(headers.get("link", ""))):
+        relations = " ".join(quoted or plain for quoted, plain in _REL.findall(parameters))
+        if "next" in relations.lower().split():
+            return str(address).strip()
+    return ""
+
+
+def _is_capped(query: Query, cap: int, seen: int) -> bool:
+    """Whether the query has answered with all it ever will; a whole page more may have to fit under the cap."""
+    if isinstance(query.pagination, NumberedPages) or not query.size_param:
+        return seen + query.page_size > cap
+    return seen >= cap
+
+
+def _clock(answer: Answer, document: JsonValue, query: Query) -> Instant | None:
+    if query.clock is not None:
+        try:
+            return instant_of(query.clock.of(document))
+        except NotEvaluable:
+            return None
+    try:
+        return round(parsedate_to_datetime(answer.headers.get("date", "")).timestamp()) * SECOND
+    except (ValueError, OverflowError):
+        return None
+
+
+def _total(document: JsonValue, expression: Expression | None) -> int | None:
+    try:
+        answer = None if expression is None else expression.of(document)
+    except NotEvaluable:
+        return None
+    if not isinstance(answer, int) or isinstance(answer, bool):
+        return None
+    return answer if 0 <= answer < 1 << 31 else None
