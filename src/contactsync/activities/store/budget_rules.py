@@ -170,14 +170,15 @@ def _blocked(ledger: Ledger, account: Queue, limits: RequestLimits) -> float:
 
 
 def _day(ledger: Ledger, account: Queue, limits: RequestLimits, share: float) -> float:
-    if limits.daily is None or ledger.day_requests < math.floor(limits.daily * share):
+    if limits.daily is None or ledger.day_requests < max(1, math.floor(limits.daily * share)):
         return 0.0
     return seconds_to_midnight(ledger.counted_at, limits.daily_zone) + _spread(account, limits)
 
 
 def _window(window: HeldWindow, now: datetime, account: Queue, share: float) -> float:
     """What others have under way was not in the provider's number yet."""
-    kept_for_live = math.ceil((window.allowed or 0) * (1.0 - share))
+    allowed = window.allowed or 1
+    kept_for_live = min(math.ceil(allowed * (1.0 - share)), allowed - 1)
     if window.remaining - account.held - account.due > kept_for_live:
         return 0.0
     return (window.resets_at - now).total_seconds()
