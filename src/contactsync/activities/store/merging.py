@@ -82,24 +82,38 @@ class Folded:
 
 @dataclass(slots=True)
 class Round:
-    """A part of a page: first its aliases, in order, then what it says of contacts. No alias names one of these
-    that stood before it."""
+    """A part of a page: first its aliases, in order, then what it says of contacts.
+
+    No alias names a contact of which the page spoke before it. Of one contact either all states have versions or none
+    has, since only then the newest of them can be told before it is compared with what is held.
+    """
 
     aliases: list[Alias] = field(default_factory=list[Alias])
     entries: list[Entry] = field(default_factory=list[Entry])
     named: set[str] = field(default_factory=set[str])
+    versioned: dict[str, bool] = field(default_factory=dict[str, bool])
 
     def takes(self, change: CleanChange) -> bool:
         """Whether the page's next change may join."""
-        return not isinstance(change, Alias) or self.named.isdisjoint((change.source_id, change.to))
+        if isinstance(change, Alias):
+            return self.named.isdisjoint((change.source_id, change.to))
+        if isinstance(change, Upsert | Tombstone):
+            return self.versioned.get(change.source_id, _has_version(change)) == _has_version(change)
+        return True
 
     def add(self, change: CleanChange) -> None:
         """Take it in."""
         if isinstance(change, Alias):
             self.aliases.append(change)
-        else:
-            self.entries.append(change)
-            self.named.add(change.source_id)
+            return
+        self.entries.append(change)
+        self.named.add(change.source_id)
+        if isinstance(change, Upsert | Tombstone):
+            self.versioned[change.source_id] = _has_version(change)
+
+
+def _has_version(change: Upsert | Tombstone) -> bool:
+    return change.version is not None
 
 
 def rounds(changes: Iterable[CleanChange]) -> list[Round]:
