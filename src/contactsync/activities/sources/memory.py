@@ -266,11 +266,12 @@ def _contact(card: Card, fields: Fields) -> Contact:
 
 def minimised(contact: Contact, fields: Fields) -> Contact:
     """The contact with `uid`, `kind` and these properties only."""
-    kept = {_attribute(name): getattr(contact, _attribute(name)) for name in fields}
+    kept = {attribute_of(name): getattr(contact, attribute_of(name)) for name in fields}
     return Contact(uid=contact.uid, kind=contact.kind).model_copy(update=kept)
 
 
-def _attribute(name: Property) -> str:
+def attribute_of(name: Property) -> str:
+    """The name under which a contact has the property."""
     return "online_services" if name is Property.ONLINE_SERVICES else name.value
 
 

@@ -34,6 +34,9 @@ class Expression:
     """A compiled expression."""
 
     text: str
+    names: frozenset[str]
+    """The members that it names anywhere."""
+
     _search: Callable[[object], object] = field(repr=False, compare=False)
 
     def of(self, value: JsonValue) -> JsonValue:
@@ -99,9 +102,9 @@ def compiled(text: str) -> Expression:
         raise ValueError("the expression may answer with far more than it is asked about; make it simpler")
     keys = _plain_path(node)
     if keys:
-        return Expression(text, _Path(keys).search)
+        return Expression(text, frozenset(keys), _Path(keys).search)
     options = Options(custom_functions=Functions())
-    return Expression(text, lambda value: parsed.search(value, options))
+    return Expression(text, _names(node), lambda value: parsed.search(value, options))
 
 
 def _check(text: str) -> str:
@@ -127,6 +130,11 @@ def _node(tree: Mapping[str, object]) -> _Node:
     inner: Sequence[object] = children if is_list(children) else []
     # the bounds of a slice are numbers
     return _Node(str(tree["type"]), tree.get("value"), tuple(_node(child) for child in inner if is_object(child)))
+
+
+def _names(node: _Node) -> frozenset[str]:
+    own = frozenset({str(node.value)}) if node.kind == "field" else frozenset[str]()
+    return own.union(*(_names(child) for child in node.children))
 
 
 def _growth(node: _Node) -> int:

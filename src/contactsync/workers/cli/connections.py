@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from contactsync.workers.cli.options import (
 from contactsync.workers.cli.output import Json, Report, card, table
 from contactsync.workers.cli.references import pick, whole_id
 from contactsync.workers.cli.running import actor, open_parts, open_syncs, show
+from contactsync.workers.cli.settings_files import read_settings
 from contactsync.workers.cli.tenants import find_tenant
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def register(app: typer.Typer) -> None:
 @connections.command("add")
 def add(  # noqa: PLR0917  # typer passes them by name
     tenant: TenantOption,
-    kind: Annotated[str, typer.Option(help="Kind of source: carddav, or memory for trying out.")],
+    kind: Annotated[str, typer.Option(help="Kind of source: carddav, rest, or memory for trying out.")],
     url: Annotated[str | None, typer.Option(help="The source's address.")] = None,
     username: Annotated[str | None, typer.Option(help="Whom to sign in as; it is kept sealed.")] = None,
     secret: Annotated[
@@ -61,6 +63,9 @@ def add(  # noqa: PLR0917  # typer passes them by name
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of this kind of source; repeat it."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A TOML file with the settings, as a rest source needs them.")
     ] = None,
     interval: Annotated[
         str, typer.Option(metavar="TIME", help="Time from pass to pass, such as 90s, 15m, 2h.")
@@ -80,7 +85,7 @@ def add(  # noqa: PLR0917  # typer passes them by name
     as_json: JsonFlag = False,
 ) -> None:
     """Add a connection, check its source and start its sync."""
-    settings = parse_settings(setting or [])
+    settings = (read_settings(file) if file is not None else {}) | parse_settings(setting or [])
     settings |= {name: value for name, value in (("url", url), ("username", username)) if value is not None}
     times = _Times(_seconds(interval), _seconds(objective) if objective is not None else None)
     show(_add(tenant, _new(kind, settings, secret, times, page_rows), check=check, start=start), as_json=as_json)

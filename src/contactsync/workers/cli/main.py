@@ -22,6 +22,7 @@ from contactsync.workers.cli import (
     doctor,
     keys,
     processes,
+    source,
     status,
     syncing,
     tenants,
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich help takes another 0.15 s to answer
 )
-for group in (demo, processes, doctor, tenants, connections, syncing, status, watch, contacts, keys):
+for group in (demo, processes, doctor, tenants, source, connections, syncing, status, watch, contacts, keys):
     group.register(app)
 
 

@@ -22,12 +22,12 @@ async def check_source(new: NewConnection, fields: Fields, addresses: AddressRul
     """
     secret = resolve(new.secret_ref) if new.secret_ref else ""
     credentials = Credentials(username=str(new.settings.get("username", "")), secret=secret)
-    async with open_source(new.kind, new.settings, credentials, fields, _NoWorkbench(addresses)) as source:
+    async with open_source(new.kind, new.settings, credentials, fields, NoWorkbench(addresses)) as source:
         return await source.check()
 
 
-class _NoWorkbench:
-    """A check keeps nothing, and there is no connection yet that could hold anything."""
+class NoWorkbench:
+    """Lent where nothing is kept: a check keeps nothing, and there is no connection yet that could hold anything."""
 
     def __init__(self, addresses: AddressRules) -> None:
         self.meter = Meter()
