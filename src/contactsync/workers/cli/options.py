@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +34,22 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"])
     except OverflowError:
         raise typer.BadParameter("give a shorter time") from None
+
+
+def parse_when(text: str, now: datetime) -> datetime:
+    """A time in the past: `2026-03-01`, `2026-03-01T12:00:00Z`, or so long ago, `30d`; without a zone it is UTC.
+
+    Raises:
+        typer.BadParameter: it is none of these, or lies in the future.
+    """
+    try:
+        when = now - parse_duration(text) if _DURATION.fullmatch(text.strip()) else datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise typer.BadParameter("give a date such as 2026-03-01, a time, or how long ago, such as 30d") from None
+    when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+    if when > now:
+        raise typer.BadParameter("give a time in the past")
+    return when
 
 
 def show_duration(length: timedelta | None) -> str | None:

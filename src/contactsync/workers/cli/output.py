@@ -19,6 +19,9 @@ Json = str | int | float | bool | UUID | datetime | Mapping[str, "Json"] | Seque
 READER_GONE = 141
 """Exit code when nobody reads the output any more, as the shell reports a process that SIGPIPE ended."""
 
+CLEAR = "\x1b[H\x1b[2J"
+"""Cursor home, clear screen (ECMA-48)."""
+
 _WIDTH_WITHOUT_TERMINAL = 160
 """Columns of a table that goes to a file or a pipe, so that ids are not cut."""
 

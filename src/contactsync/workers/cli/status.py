@@ -10,7 +10,7 @@ import typer
 from contactsync.errors import TemporalError
 from contactsync.workers.cli.connections import find_connection, sync_of
 from contactsync.workers.cli.options import JsonFlag, show_duration
-from contactsync.workers.cli.output import Json, Report, card, dump_line, emit, note, table
+from contactsync.workers.cli.output import CLEAR, Json, Report, card, dump_line, emit, note, table
 from contactsync.workers.cli.running import open_parts, open_syncs, run, show
 from contactsync.workers.cli.syncing import counts_document
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from contactsync.workers.syncs import Syncs
 
 STALE = 1
-_CLEAR = "\x1b[H\x1b[2J"  # cursor home, clear screen (ECMA-48)
 _LOOK_EVERY_SECONDS = 1.0
 
 
@@ -82,7 +81,7 @@ async def _watch(reference: str | None, *, as_json: bool) -> None:
             if as_json:
                 dump_line(report.document)
             else:
-                sys.stdout.write(_CLEAR)
+                sys.stdout.write(CLEAR)
                 emit(report, as_json=False)
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
