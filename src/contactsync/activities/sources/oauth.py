@@ -13,7 +13,7 @@ import time
 from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 from weakref import WeakKeyDictionary
@@ -35,10 +35,11 @@ _REFUSED: Final = frozenset({400, 401, 403})
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token; `life_seconds` from when it was given."""
+    """An access token; `life_seconds` from when it was given. `refresh`: the refresh token to use from now on."""
 
     value: str = field(repr=False)
     life_seconds: float = _UNKNOWN_LIFE_SECONDS
+    refresh: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class Grant:
     client_secret: str = field(repr=False)
     basic: bool = False
 
+    def with_refresh(self, token: str) -> "Grant":
+        """The same with another refresh token."""
+        return replace(self, form={**self.form, "refresh_token": token})
+
     @property
     def digest(self) -> bytes:
         """Tells grants apart in memory; says nothing of what is in them."""
@@ -62,6 +67,7 @@ class Grant:
 class _Slot:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: str = field(default="", repr=False)
+    refresh: str = field(default="", repr=False)
     renew_at: float = 0.0
 
 
@@ -73,8 +79,10 @@ class TokenCache:
         # a lock belongs to the event loop that waits for it
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[bytes, _Slot]] = WeakKeyDictionary()
 
-    async def get(self, grant: Grant, ask: Callable[[], Awaitable[Token]], *, refused: str = "") -> str:
+    async def get(self, grant: Grant, ask: Callable[[Grant], Awaitable[Token]], *, refused: str = "") -> str:
         """A token that is good for a while, and is not the one that the source has `refused`.
+
+        Where the provider gave out another refresh token, `ask` gets a grant with that one.
 
         Raises:
             as `ask`.
@@ -82,10 +90,18 @@ class TokenCache:
         slot = self._slot(grant.digest)
         async with slot.lock:
             if not slot.token or slot.token == refused or self._clock() >= slot.renew_at:
-                given = await ask()
-                slot.renew_at = self._clock() + max(given.life_seconds - _MARGIN_SECONDS, given.life_seconds / 2)
-                slot.token = given.value
+                await self._renew(slot, grant, ask)
             return slot.token
+
+    async def _renew(self, slot: _Slot, grant: Grant, ask: Callable[[Grant], Awaitable[Token]]) -> None:
+        slot.token = ""
+        try:
+            given = await ask(grant.with_refresh(slot.refresh) if slot.refresh else grant)
+        except CredentialsRejected:
+            slot.refresh = ""  # the next one asks with the secret, which may have been renewed
+            raise
+        slot.renew_at = self._clock() + max(given.life_seconds - _MARGIN_SECONDS, given.life_seconds / 2)
+        slot.token, slot.refresh = given.value, given.refresh or slot.refresh
 
     def _slot(self, digest: bytes) -> _Slot:
         slots = self._loops.setdefault(asyncio.get_running_loop(), OrderedDict())
@@ -102,6 +118,7 @@ class _Given(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     access_token: str
+    refresh_token: str = ""
     expires_in: float | None = None
 
 
@@ -144,7 +161,7 @@ def _given(answer: Answer) -> Token:
         raise SourceMisbehaved("the token endpoint's answer is no token") from None
     if not given.access_token or not given.access_token.isascii() or not given.access_token.isprintable():
         raise SourceMisbehaved("the token endpoint's answer is no token")
-    return Token(given.access_token, _life(given.expires_in))
+    return Token(given.access_token, _life(given.expires_in), given.refresh_token)
 
 
 def _life(expires_in: float | None) -> float:

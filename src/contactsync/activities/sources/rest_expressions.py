@@ -37,6 +37,9 @@ class Expression:
     names: frozenset[str]
     """The members that it names anywhere."""
 
+    is_path: bool
+    """Whether it only goes down: `a.b.c`, or `@`. It leaves out nothing and adds nothing."""
+
     _search: Callable[[object], object] = field(repr=False, compare=False)
 
     def of(self, value: JsonValue) -> JsonValue:
@@ -102,9 +105,11 @@ def compiled(text: str) -> Expression:
         raise ValueError("the expression may answer with far more than it is asked about; make it simpler")
     keys = _plain_path(node)
     if keys:
-        return Expression(text, frozenset(keys), _Path(keys).search)
+        return Expression(text, frozenset(keys), is_path=True, _search=_Path(keys).search)
     options = Options(custom_functions=Functions())
-    return Expression(text, _names(node), lambda value: parsed.search(value, options))
+    return Expression(
+        text, _names(node), is_path=node.kind == "current", _search=lambda value: parsed.search(value, options)
+    )
 
 
 def _check(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from contactsync.activities.sources.limits import RequestLimits, SourceSettings
-from contactsync.activities.sources.rest_expressions import ExpressionText
+from contactsync.activities.sources.rest_expressions import ExpressionText, compiled
 from contactsync.activities.sources.rest_tables import (
     Auth,
     ChangesTable,
@@ -14,7 +14,9 @@ from contactsync.activities.sources.rest_tables import (
     LimitsTable,
     ListTable,
     NoAuth,
+    NumberedPages,
     OAuth,
+    OffsetPages,
     PartsTable,
     RelativePath,
     Table,
@@ -139,7 +141,7 @@ class RestSettings(SourceSettings):
 
     @model_validator(mode="after")
     def _check_tables(self) -> Self:
-        problems = [*self._unprotected(), *self._missing_fields()]
+        problems = [*self._unprotected(), *self._missing_fields(), *self._miscounted()]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -159,6 +161,18 @@ class RestSettings(SourceSettings):
         if self.capabilities.tombstones and self.fields.deleted is None:
             return ["[fields] deleted is needed where [capabilities] has tombstones"]
         return []
+
+    def _miscounted(self) -> list[str]:
+        """Where the next page is found by counting, every record must be counted."""
+        records, pages = self.list_.records, self.list_.pagination
+        asked = {"list": (records, pages)}
+        if self.changes is not None:
+            asked["changes"] = (self.changes.records or records, self.changes.pagination or pages)
+        return [
+            f"[{name}] records must be a plain path such as data.contacts where pages are counted"
+            for name, (text, pagination) in asked.items()
+            if isinstance(pagination, OffsetPages | NumberedPages) and not compiled(text).is_path
+        ]
 
     def limits(self) -> RequestLimits:
         """See `SourceSettings.limits`."""

@@ -66,7 +66,7 @@ class Signer:
     async def _token(self, auth: OAuth, refused: str) -> str:
         grant = _grant(auth, _checked(self.secret))
 
-        async def ask() -> Token:
+        async def ask(grant: Grant) -> Token:
             where = Endpoint(
                 url=auth.token_url,
                 ca_file=self.settings.ca_file,
