@@ -1,28 +1,27 @@
 """A stack on which many connections are synced side by side, each by workers of its own that a test may strike."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from temporalio.client import Client
 from tests.chaos import history
 from tests.chaos.armed import Fault
-from tests.chaos.ledger import Ledger, differences, edit_of
+from tests.chaos.ledger import Ledger, differences, version_of
 from tests.chaos.processes import WorkerProcess
 
-from contactsync.activities.contacts.contact import Contact
-from contactsync.activities.contacts.vcard_styles import Style
-from contactsync.activities.contacts.vcard_writer import to_vcard
 from contactsync.activities.messages import ConnectionRef, PassResult
+from contactsync.activities.sources.simulator.face import serving
+from contactsync.activities.sources.simulator.provider import Provider
+from contactsync.activities.sources.simulator.settings_file import rest_settings
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
 from contactsync.codecs.audit.log import AuditKind
 from contactsync.postgres import owner_connection
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.demo.run import settings_of
-from contactsync.workers.embedded.carddav import CardDavServer, Delete, Edit, Move, Put
 from contactsync.workers.embedded.folders import service_user, temporary_folder
 from contactsync.workers.embedded.provision import DATABASE
 from contactsync.workers.embedded.stack import Stack
@@ -35,31 +34,14 @@ PAGE_ROWS: Final = 5
 SUGGESTED_AFTER_EVENTS: Final = 60
 """Temporal suggests a new run after so many events, so that a pass of a few pages meets the end of a run."""
 
-_PASSES: Final = "SELECT * FROM contactsync.pass WHERE connection_id = $1"
+ALWAYS: Final = 1e-9
+"""Hours between complete listings: each pass is one."""
+
 _LIVE: Final = "SELECT count(*) FROM contactsync.contact WHERE connection_id = $1 AND deleted_at IS NULL"
+_PASSES: Final = "SELECT * FROM contactsync.pass WHERE connection_id = $1"
+_BACKFILLS: Final = "SELECT ended_at, counts FROM contactsync.backfill WHERE connection_id = $1 AND NOT dry_run"
 _ENTRIES: Final = "SELECT entry FROM audit.entry WHERE tenant_id = $1"
-
-
-@dataclass
-class RadicaleBook:
-    """One user's address book."""
-
-    server: CardDavServer
-    user: str
-    edits: list[Edit] = field(default_factory=list[Edit])
-
-    def put(self, source_id: str, contact: Contact) -> None:
-        self.edits.append(Put(source_id, to_vcard(contact, Style.RFC4)))
-
-    def delete(self, source_id: str) -> None:
-        self.edits.append(Delete(source_id))
-
-    def rename(self, source_id: str, to: str) -> None:
-        self.edits.append(Move(source_id, to))
-
-    async def publish(self) -> None:
-        await self.server.apply(self.user, self.edits)
-        self.edits = []
+_COUNTED: Final = ("pages", "downloaded", "added", "updated", "unchanged", "deleted", "held")
 
 
 @dataclass(frozen=True)
@@ -70,27 +52,27 @@ class Ground:
     settings: Settings
     parts: Parts
     client: Client
-    carddav: CardDavServer
 
     @property
     def superuser_url(self) -> str:
         """The database, with every right."""
         return self.stack.postgres.url(DATABASE)
 
-    async def place(self, user: str) -> "Place":
-        """A new tenant with one connection."""
+    @asynccontextmanager
+    async def place(self, provider: Provider, *, reconcile_hours: float = 24.0) -> AsyncGenerator["Place"]:
+        """A new tenant with one connection to this provider."""
+        further = {"capabilities": {"reconcile_hours": reconcile_hours}}
         tenant = await self.parts.directory.add_tenant("Chaos", TenantPolicy(default_region="DE"))
-        new = NewConnection(
-            kind="carddav",
-            settings={"url": self.carddav.url, "username": user},
-            secret_ref=f"file:{self.carddav.password_file(user)}",
-            page_rows=PAGE_ROWS,
-            interval_seconds=86_400,
-            jitter_seconds=0,
-        )
-        connection = await self.parts.directory.add_connection(tenant.tenant_id, new)
-        sync = Sync(tenant.tenant_id, connection.connection_id, new.kind)
-        return Place(self, sync, Ledger(RadicaleBook(self.carddav, user)))
+        async with serving(provider) as url:
+            new = NewConnection(
+                kind="rest",
+                settings=rest_settings(url, further=further, page_size=PAGE_ROWS),
+                page_rows=PAGE_ROWS,
+                interval_seconds=86_400,
+                jitter_seconds=0,
+            )
+            connection = await self.parts.directory.add_connection(tenant.tenant_id, new)
+            yield Place(self, Sync(tenant.tenant_id, connection.connection_id, new.kind), Ledger(provider))
 
 
 @dataclass
@@ -102,17 +84,6 @@ class Place:
     ledger: Ledger
     queue: str = field(default_factory=lambda: f"queue-{uuid4()}")
 
-    async def publish(self) -> None:
-        """Let the source show its edits."""
-        await self.ledger.provider.publish()
-
-    async def first_pass(self) -> None:
-        """A pass on another queue, whose workflow ends there: what comes next takes over from it."""
-        first = Place(self.ground, self.sync, self.ledger)
-        async with first.heir():
-            assert (await first.finished()).outcome == "completed"
-        await self.ground.client.get_workflow_handle(self.sync.workflow_id).terminate()
-
     @property
     def ref(self) -> ConnectionRef:
         """The connection."""
@@ -122,6 +93,13 @@ class Place:
     def settings(self) -> Settings:
         """Those of its workers."""
         return self.ground.settings.model_copy(update={"task_queue": self.queue})
+
+    async def first_pass(self) -> None:
+        """A pass on another queue, whose workflow ends there: what comes next takes over from it."""
+        first = Place(self.ground, self.sync, self.ledger)
+        async with first.heir():
+            assert (await first.finished()).outcome == "completed"
+        await self.ground.client.get_workflow_handle(self.sync.workflow_id).terminate()
 
     def start_worker(self, name: str, fault: Fault | None = None) -> WorkerProcess:
         """A worker process for this connection alone."""
@@ -135,39 +113,85 @@ class Place:
             yield
 
     async def finished(self) -> PassResult:
-        """Ask for a pass and wait for it."""
-        return await (await Syncs(self.ground.client, self.queue).sync_now(self.sync)).result()
+        """Ask for a pass and wait for it, whatever runs the workflow needs for it."""
+        syncs = Syncs(self.ground.client, self.queue)
+        return await syncs.result(self.sync, await syncs.sync_now(self.sync))
 
     async def held(self) -> dict[str, int]:
-        """What the database holds: source id → edit."""
+        """What the database holds: source id → version."""
         contacts = [contact async for contact in self.ground.parts.contacts.all_of(self.ref)]
-        held = {contact.source_id.rpartition("/")[2]: edit_of(contact.content) for contact in contacts}
+        held = {contact.source_id: version_of(contact.content) for contact in contacts}
         assert len(held) == len(contacts), "one contact is there twice"
         return held
 
     async def check(self) -> None:
         """Equal to the source, nothing ever went back, and all the counters say the same."""
-        assert differences(self.ledger.people, await self.held()) == {}
-        assert await history.violations(self.ground.superuser_url, self.ground.parts.ring, self.ref) == []
-        await self._check_counters()
+        assert differences(self.ledger.people(), await self.held()) == {}
+        await self.check_history()
+        await self.check_counters()
 
-    async def _check_counters(self) -> None:
+    async def check_history(self) -> None:
+        """Nothing ever went back."""
+        assert await history.violations(self.ground.superuser_url, self.ground.parts.ring, self.ref) == []
+
+    async def check_counters(self) -> None:
+        """Passes, backfills and approvals add up to what there is, and the audit log tells the same, page by page."""
         async with owner_connection(self.ground.superuser_url) as connection:
-            passes = await connection.fetch(_PASSES, self.sync.connection_id)
             live = await connection.fetchval(_LIVE, self.sync.connection_id)
-            entries = [json.loads(row["entry"]) for row in await connection.fetch(_ENTRIES, self.sync.tenant_id)]
-        committed = [entry["detail"] for entry in entries if entry["kind"] == AuditKind.PAGE_COMMITTED]
-        assert sum(each["added"] - each["deleted"] for each in passes) == live == len(self.ledger.people)
-        for name in ("pages", "downloaded", "added", "updated", "unchanged", "deleted"):
-            told = sum(entry.get(name, 0) for entry in committed)
-            assert sum(each[name] for each in passes) == told, name
-        pages = [(entry["epoch"], entry["page"]) for entry in committed]
+            passes = await connection.fetch(_PASSES, self.sync.connection_id)
+            backfills = await connection.fetch(_BACKFILLS, self.sync.connection_id)
+            rows = await connection.fetch(_ENTRIES, self.sync.tenant_id)
+        assert not [row for row in (*passes, *backfills) if row["ended_at"] is None], "something was never ended"
+        told = Told([json.loads(row["entry"]) for row in rows])
+        assert told.of_passes() == _sum(dict(row) for row in passes)
+        filled = _sum(json.loads(row["counts"]) for row in backfills)
+        assert told.of_backfills() == filled
+        done = [told.of_passes(), filled]
+        assert sum(each["added"] - each["deleted"] for each in done) - told.approved() == live
+        pages = told.pages()
         assert len(pages) == len(set(pages)), "a page was committed twice"
-        assert not [each for each in passes if each["ended_at"] is None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a tenant's audit log says."""
+
+    entries: list[dict[str, Any]]
+
+    def of(self, kind: AuditKind) -> list[dict[str, Any]]:
+        """The details of the entries of this kind."""
+        return [entry["detail"] for entry in self.entries if entry["kind"] == kind]
+
+    def of_passes(self) -> dict[str, int]:
+        """Counts of the pages of passes."""
+        return _sum(detail for detail in self.of(AuditKind.PAGE_COMMITTED) if "backfill" not in detail)
+
+    def of_backfills(self) -> dict[str, int]:
+        """Counts of backfills; those of their pages are among them."""
+        told = _sum(self.of(AuditKind.BACKFILL_ENDED))
+        paged = _sum(detail for detail in self.of(AuditKind.PAGE_COMMITTED) if "backfill" in detail)
+        assert all(told[name] == paged[name] for name in ("pages", "downloaded", "added", "updated", "unchanged"))
+        return told
+
+    def approved(self) -> int:
+        """Contacts that were deleted because somebody agreed."""
+        return sum(detail["contacts"] for detail in self.of(AuditKind.DELETES_APPROVED))
+
+    def pages(self) -> list[tuple[object, ...]]:
+        """Each page that was committed."""
+        names = ("backfill", "epoch", "part", "page")
+        return [tuple(detail.get(name) for name in names) for detail in self.of(AuditKind.PAGE_COMMITTED)]
+
+
+def _sum(parts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    total: dict[str, int] = dict.fromkeys(_COUNTED, 0)
+    for part in parts:
+        total = {name: total[name] + part.get(name, 0) for name in _COUNTED}
+    return total
 
 
 @asynccontextmanager
-async def running_ground(users: list[str]) -> AsyncGenerator[Ground]:
+async def running_ground() -> AsyncGenerator[Ground]:
     """A stack whose database writes down every version of every row."""
     async with AsyncExitStack() as running:
         folder = running.enter_context(temporary_folder(service_user()))
@@ -175,9 +199,6 @@ async def running_ground(users: list[str]) -> AsyncGenerator[Ground]:
         stack = await Stack.start(folder / "stack", suggested)
         running.push_async_callback(stack.stop)
         await history.install(stack.postgres.url(DATABASE))
-        memory = running.enter_context(temporary_folder(in_memory=True))
-        carddav = await CardDavServer.start(memory / "carddav", users)
-        running.push_async_callback(carddav.stop)
         settings = settings_of(stack)
         parts = await running.enter_async_context(opened(settings))
-        yield Ground(stack, settings, parts, await temporal_client(settings, parts.ring), carddav)
+        yield Ground(stack, settings, parts, await temporal_client(settings, parts.ring))

@@ -1,8 +1,8 @@
 """Every version that a row ever had, and the proof that none ever went back to an older one.
 
 The proof has two sides. By the row's own columns: a row's version, observation and generation only ever rise. By its
-content, opened: of each source id, the edits that were ever held come in the order in which the source made them, and
-one that was deleted comes back only with a later edit.
+content, opened: of each source id, the versions that were ever held come in the order in which the source made them,
+and one that was deleted comes back only in a later version.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.ledger import edit_of
+from tests.chaos.ledger import version_of
 
 from contactsync.activities.messages import ConnectionRef
 from contactsync.activities.store.records import CONTACT
@@ -63,15 +63,16 @@ def _is_older(newer: Row, older: Row) -> bool:
 def _contents(rows: Iterable[Row], sealer: TenantSealer) -> list[str]:
     found: list[str] = []
     for versions in _by(rows, "source_index").values():
-        edit, is_gone = 0, False
+        before, is_gone = 0, False
         for row in versions:
             if row["sealed"] is None:
                 is_gone = True
                 continue
-            now = edit_of(_content(row, sealer))
-            if now < edit or (is_gone and now == edit):
-                found.append(f"{row['contact_id']} at {row['written']}: edit {now} after {edit}, gone: {is_gone}")
-            edit, is_gone = now, False
+            now = version_of(_content(row, sealer))
+            if now < before or (is_gone and now == before):
+                place = f"{row['contact_id']} at {row['written']}"
+                found.append(f"{place}: version {now} after {before}{', which was gone' if is_gone else ''}")
+            before, is_gone = now, False
     return found
 
 

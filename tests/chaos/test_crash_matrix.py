@@ -10,7 +10,9 @@ from typing import Final
 
 import pytest
 from tests.chaos.armed import Fault
-from tests.chaos.ground import PEOPLE, Ground, Place, running_ground
+from tests.chaos.ground import ALWAYS, PEOPLE, Ground, Place, running_ground
+
+from contactsync.activities.sources.simulator.provider import Provider
 
 AT_THE_SAME_TIME: Final = 20
 
@@ -38,16 +40,12 @@ Story = Callable[[Place, Fault], Awaitable[None]]
 
 async def dies_and_another_goes_on(place: Place, fault: Fault) -> None:
     """The worker of a second pass, with everything to do, dies; the source changes meanwhile; an heir ends the pass."""
-    place.ledger.fill(PEOPLE)
-    await place.publish()
     await place.first_pass()
     place.ledger.change_a_bit()
-    await place.publish()
     armed = place.start_worker("armed", fault)
     asked = asyncio.ensure_future(place.finished())
     await armed.died()
     place.ledger.change_a_bit()
-    await place.publish()
     async with place.heir():
         assert (await asked).outcome == "completed"
         assert (await place.finished()).outcome == "completed"
@@ -60,11 +58,11 @@ class Matrix:
     def __init__(self, ground: Ground, stories: dict[str, tuple[Story, Fault]]) -> None:
         self._turns = asyncio.Semaphore(AT_THE_SAME_TIME)
         self.ground = ground
-        self.ends = {name: asyncio.create_task(self._tell(name, *story)) for name, story in stories.items()}
+        self.ends = {name: asyncio.create_task(self._tell(*story)) for name, story in stories.items()}
 
-    async def _tell(self, name: str, story: Story, fault: Fault) -> None:
-        async with self._turns:
-            await story(await self.ground.place(name), fault)
+    async def _tell(self, story: Story, fault: Fault) -> None:
+        async with self._turns, self.ground.place(Provider(PEOPLE), reconcile_hours=ALWAYS) as place:
+            await story(place, fault)
 
     async def stop(self) -> None:
         """End what nobody waits for."""
@@ -84,7 +82,7 @@ async def matrix(request: pytest.FixtureRequest) -> AsyncGenerator[Matrix]:
     stories: dict[str, tuple[Story, Fault]] = {
         fault.point: (dies_and_another_goes_on, fault) for fault in LIVE if fault.point in asked
     }
-    async with running_ground(list(stories)) as ground:
+    async with running_ground() as ground:
         matrix = Matrix(ground, stories)
         yield matrix
         await matrix.stop()
