@@ -81,6 +81,8 @@ class BackfillRuns:
 
     async def cancel(self, run: BackfillRun) -> bool:
         """Ask the workflow to end early; False where none runs."""
+        if not (await self.condition(run)).running:  # the server takes a request to cancel what has ended, too
+            return False
         try:
             await self._handle(run).cancel(rpc_timeout=_CALL)
         except RPCError as error:

@@ -62,7 +62,7 @@ def status(
 ) -> None:
     """Show how far the newest backfill is: exact counts, speed, and an estimate of its end."""
     if watch:
-        ended_well = run(_watch(connection, as_json=as_json))
+        ended_well = run(watch_backfill(connection, as_json=as_json))
         raise typer.Exit(0 if ended_well else NOT_COMPLETED)
     show(backfill_status(connection), as_json=as_json)
 
@@ -146,7 +146,7 @@ async def backfill_status(reference: str) -> Report:
         return await _look(parts, await _reach(parts), connection, Pace())
 
 
-async def _watch(reference: str, *, as_json: bool) -> bool:
+async def watch_backfill(reference: str, *, as_json: bool) -> bool:
     """Show the newest backfill until it has ended; whether it completed."""
     import asyncio
 
