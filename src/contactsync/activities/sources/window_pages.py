@@ -1,10 +1,11 @@
 """Answers cut into pages: what does not fit waits in the workbench, with the state that follows it behind it."""
 
 from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.pages import changes_of, load_raw, raw_body, raw_records
-from contactsync.activities.sources.source import Change, Changed, PageLimits, Unreadable, Workbench
+from contactsync.activities.sources.source import Change, Changed, Moved, PageLimits, Unreadable, Workbench
 from contactsync.activities.sources.window_state import Rest, State
 from contactsync.errors import CursorExpired, PageUnreadable
 
@@ -16,7 +17,7 @@ def cut(changes: Sequence[Change], limits: PageLimits) -> list[list[Change]]:
     """The changes in pages, at least one; a contact that fits into none becomes unreadable."""
     pages: list[list[Change]] = [[]]
     held = 0
-    for change in changes:
+    for change in _moves_first(changes):
         fitting, size = _fitting(change, limits)
         if pages[-1] and (len(pages[-1]) >= limits.rows or held + size > limits.bytes):
             pages.append([])
@@ -24,6 +25,26 @@ def cut(changes: Sequence[Change], limits: PageLimits) -> list[list[Change]]:
         pages[-1].append(fitting)
         held += size
     return pages
+
+
+def _moves_first(changes: Sequence[Change]) -> list[Change]:
+    """Who moved comes before whom it became, as `Moved` asks, and the links of a chain in their order: an answer has
+    them in the order of their times or ids."""
+    others = {change.source_id for change in changes if not isinstance(change, Moved)}
+    moves = [change for change in changes if isinstance(change, Moved) and change.source_id not in others]
+    rest = [change for change in changes if not isinstance(change, Moved) or change.source_id in others]
+    return [*_chained(moves), *rest]
+
+
+def _chained(moves: Sequence[Moved]) -> list[Moved]:
+    places: TopologicalSorter[str] = TopologicalSorter()
+    for move in moves:
+        places.add(move.to, move.source_id)
+    try:
+        order = {source_id: place for place, source_id in enumerate(places.static_order())}
+    except CycleError:  # a source that says so has to be taken at its last word
+        return list(moves)
+    return sorted(moves, key=lambda move: order[move.source_id])
 
 
 def _fitting(change: Change, limits: PageLimits) -> tuple[Change, int]:

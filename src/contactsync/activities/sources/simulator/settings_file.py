@@ -13,11 +13,11 @@ _FIELDS: Final[Tables] = {
     "deleted": "deleted",
     "merged_into": "merged_into",
     "merged_ids": "merged_ids",
-    "emails": "emails[].{address: address, contexts: [type]}",
-    "phones": "phones[].{number: number, features: [type]}",
-    "organizations": "[company]",
-    "titles": "[title]",
-    "notes": "[notes]",
+    "emails": "emails",
+    "phones": "phones",
+    "organizations": "company",
+    "titles": "title",
+    "notes": "notes",
     "name": {"given": "name.given", "surname": "name.family"},
 }
 
