@@ -31,8 +31,13 @@ SEARCH_ATTRIBUTES = {
     "ContactSyncState": "Keyword",
 }
 
-# without the first the server ignores fairness keys in silence
-DYNAMIC_CONFIG = {"matching.enableFairness": "true"}
+# without the first the server ignores fairness keys in silence; and the order that they make holds inside one partition
+# only, while a poll goes to any of them
+DYNAMIC_CONFIG = {
+    "matching.enableFairness": "true",
+    "matching.numTaskqueueReadPartitions": "1",
+    "matching.numTaskqueueWritePartitions": "1",
+}
 
 
 @dataclass(frozen=True, slots=True)
