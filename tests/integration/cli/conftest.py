@@ -26,6 +26,7 @@ async def site(
         "temporal_namespace": temporal_server.namespace,
         "task_queue": f"site-{uuid4()}",
         "page_rows": "100",
+        "source_networks": "127.0.0.0/8",
     }
     for name, value in given.items():
         monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)

@@ -12,6 +12,7 @@ from contactsync.activities.sources.memory import AddressBook, shared
 from contactsync.activities.store.directory import TenantPolicy
 from contactsync.errors import HoldNotFound, NoWorker, TemporalUnavailable
 from contactsync.workers.cli.deletes import decide_deletes, list_deletes
+from contactsync.workers.cli.status import status_of
 from contactsync.workers.embedded.ports import LOOPBACK, free_port
 from contactsync.workers.settings import PREFIX
 from contactsync.workers.syncs import Sync
@@ -65,9 +66,13 @@ async def test_approving(site: Site, shelf: Shelf) -> None:
         [hold] = listed["deletes"]
         assert (listed["waiting"], hold["connection"]) == (8, str(sync.connection_id))
         assert (hold["contacts"], hold["live"], hold["cause"]) == (8, 10, "tombstones")
+        assert (await site.parts.freshness.of(sync.connection_id)).held == 8
+        seen = printed(await status_of(str(sync.connection_id), check=False))["connection"]
+        assert (seen["deletes_held"], seen["last_pass"]["counts"]["held"], seen["fresh"]) == (8, 8, True)
         decided = printed(await decide_deletes(str(sync.connection_id), approve=True))
         assert (decided["outcome"], decided["contacts"], decided["hold"]) == ("approved", 8, hold["id"])
         assert await live(site, sync) == 2
+        assert (await site.parts.freshness.of(sync.connection_id)).held == 0
         with pytest.raises(HoldNotFound, match="no deletions of this connection"):
             await decide_deletes(str(sync.connection_id), approve=True)
     assert printed(await list_deletes(None, everything=False))["deletes"] == []

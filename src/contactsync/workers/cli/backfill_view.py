@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from contactsync.errors import TemporalError
 from contactsync.workers.cli.options import show_duration
-from contactsync.workers.cli.output import Json, Report, card
+from contactsync.workers.cli.output import Json, Report, at, card
 from contactsync.workers.cli.syncing import counts_document
 
 if TYPE_CHECKING:
@@ -160,16 +160,11 @@ def _live_document(live: Live) -> Mapping[str, Json]:
         "running": condition.running if condition else None,
         "state": progress.state if progress else None,
         "paused": progress.paused if progress else None,
-        "waiting_until": waiting_until(progress.waiting_until) if progress else None,
+        "waiting_until": at(progress.waiting_until) if progress else None,
         "failing": {"code": trouble.code, "message": trouble.message, "attempts": trouble.attempts}
         if trouble
         else None,
     }
-
-
-def waiting_until(seconds: float | None) -> datetime | None:
-    """A time that a workflow tells, in seconds since the epoch."""
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
 
 
 def _standing(found: "Backfill", live: Live | None) -> dict[str, object]:
@@ -204,7 +199,7 @@ def _hindrance(live: Live | None) -> dict[str, object]:
     if live is None:
         return {}
     return {
-        "waits until": waiting_until(live.progress.waiting_until) if live.progress else None,
+        "waits until": at(live.progress.waiting_until) if live.progress else None,
         "keeps failing": live.hindrance,
         "temporal": "does not answer" if live.condition is None else None,
     }

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 from uuid import UUID
 
@@ -141,6 +141,11 @@ def card(title: str, facts: Mapping[str, object]) -> "Callable[[], RenderableTyp
         return Panel(grid, title=Text(title), title_align="left", expand=False)
 
     return draw
+
+
+def at(seconds: float | None) -> datetime | None:
+    """A time that a workflow tells, in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
 
 
 def shown(value: object) -> str:

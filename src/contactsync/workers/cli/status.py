@@ -2,15 +2,16 @@
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contactsync.errors import TemporalError
+from contactsync.workers.cli.budget_view import budget_document, budget_of, budget_text
 from contactsync.workers.cli.connections import find_connection, sync_of
 from contactsync.workers.cli.options import JsonFlag, show_duration
-from contactsync.workers.cli.output import CLEAR, Json, Report, card, dump_line, emit, note, table
+from contactsync.workers.cli.output import CLEAR, Json, Report, at, card, dump_line, emit, note, table
 from contactsync.workers.cli.running import open_parts, open_syncs, run, show
 from contactsync.workers.cli.syncing import counts_document
 
@@ -44,7 +45,7 @@ def status(
     if watch:
         run(_watch(connection, as_json=as_json))
     else:
-        show(_status(connection, check=check), as_json=as_json)
+        show(status_of(connection, check=check), as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _ref(standing: "Standing") -> "ConnectionRef":
     return ConnectionRef(tenant_id=standing.tenant_id, connection_id=standing.connection_id)
 
 
-async def _status(reference: str | None, *, check: bool) -> Report:
+async def status_of(reference: str | None, *, check: bool) -> Report:
     async with open_parts() as parts:
         if reference is None:
             return await _all(parts, check=check)
@@ -111,7 +112,9 @@ async def _one(parts: "Parts", syncs: "Syncs | None", reference: str, *, check: 
     connection = await find_connection(parts.directory, reference)
     seen = await parts.freshness.of(connection.connection_id)
     live = await _live(syncs, connection)
-    held = await parts.contacts.counts(_ref(seen))
+    ref = _ref(seen)
+    held, budget = await parts.contacts.counts(ref), await budget_of(parts, ref)
+    backfill = await parts.backfills.latest(ref)
     facts = {
         "id": seen.connection_id,
         "tenant": seen.tenant_id,
@@ -119,13 +122,22 @@ async def _one(parts: "Parts", syncs: "Syncs | None", reference: str, *, check: 
         "paused": seen.paused,
         "contacts": held.live,
         "quarantined": held.quarantined,
+        "deletions held": f"{seen.held}; `contactsync deletes list` shows them" if seen.held else None,
         "last pass": _last(seen),
         "freshness": _freshness(seen),
         "next pass": _next(live),
+        "waits until": _waits(live),
+        "budget": budget_text(budget),
+        "backfill": backfill.state if backfill and backfill.is_under_way else None,
         "keeps failing": f"{live.trouble.message} (attempt {live.trouble.attempts})" if live.trouble else None,
         "temporal": None if live.reachable else "does not answer",
     }
-    counted: dict[str, Json] = {"contacts": held.live, "quarantined": held.quarantined}
+    counted: dict[str, Json] = {
+        "contacts": held.live,
+        "quarantined": held.quarantined,
+        "budget": budget_document(budget),
+        "backfill": backfill.state if backfill else None,
+    }
     return Report(
         {"connection": {**_document(seen), **counted, "live": _live_document(live)}},
         card("status", facts),
@@ -155,6 +167,7 @@ def _document(seen: "Standing") -> dict[str, Json]:
         "interval_seconds": seen.interval_seconds,
         "objective_seconds": seen.objective_seconds,
         "completed_at": seen.completed_at,
+        "deletes_held": seen.held,
         "last_pass": _pass_document(seen.last),
     }
 
@@ -178,19 +191,21 @@ def _live_document(live: Live) -> dict[str, Json]:
         "state": progress.state if progress else None,
         "page": progress.page if progress else None,
         "counts": counts_document(progress.counts) if progress else None,
-        "next_pass_at": _due(progress) if progress else None,
+        "next_pass_at": at(progress.next_due) if progress else None,
+        "waiting_until": at(progress.waiting_until) if progress else None,
         "failing": {"code": trouble.code, "message": trouble.message, "attempts": trouble.attempts}
         if trouble
         else None,
     }
 
 
-def _due(progress: "Progress") -> datetime | None:
-    return datetime.fromtimestamp(progress.next_due, UTC) if progress.next_due is not None else None
-
-
 def _next(live: Live) -> datetime | None:
-    return _due(live.progress) if live.progress and live.progress.state == "waiting" else None
+    return at(live.progress.next_due) if live.progress and live.progress.state == "waiting" else None
+
+
+def _waits(live: Live) -> datetime | None:
+    """Until when the pass under way leaves the source alone: its budget, or the source, asks for patience."""
+    return at(live.progress.waiting_until) if live.progress else None
 
 
 def _last(seen: "Standing") -> str:
