@@ -14,7 +14,13 @@ from contactsync.activities.sources.window_state import Span, State, Walk
 SECOND: Final = 1_000_000
 
 UNKNOWN_CLOCK: Final = 300 * SECOND
-"""So far may the clock of a source be behind ours that does not tell the time."""
+"""So far may the clock of a source be behind ours that does not tell the time; docs/sync.md says so."""
+
+_UNKNOWN_AHEAD: Final = 2 * 86_400 * SECOND
+"""And so far ahead: its times may even be those of another zone."""
+
+_RESOLUTION: Final = SECOND
+"""A source that tells times in whole seconds says that a change came up to so much earlier than it did."""
 
 _AHEAD: Final = 5 * SECOND
 _CLOCK_NOISE: Final = 2 * SECOND
@@ -53,7 +59,7 @@ def begin_part(part: bytes | None) -> State:
 
 def begin_since(since: Instant, now: Instant) -> State:
     """What changed since then, alone."""
-    return State(walk=Walk(full=False, is_part=True, spans=(Span(since=since, until=now + UNKNOWN_CLOCK),)))
+    return State(walk=Walk(full=False, is_part=True, spans=(Span(since=since, until=now + _UNKNOWN_AHEAD),)))
 
 
 def begin_changes(known: State, now: Instant, can: Capabilities) -> State:
@@ -104,7 +110,7 @@ def _set_back(state: State, asked: Asked) -> Instant:
 def until_of(state: State, now: Instant) -> Instant:
     """An upper bound that is surely not in the source's past: all it does is to make a walk end."""
     is_unknown = state.skew is None or state.skew == -UNKNOWN_CLOCK
-    return now + UNKNOWN_CLOCK if is_unknown else now + _skew(state) + _AHEAD
+    return now + _UNKNOWN_AHEAD if is_unknown else now + _skew(state) + _AHEAD
 
 
 def _marks(state: State) -> tuple[Instant, Instant]:
@@ -117,7 +123,7 @@ def _skew(state: State) -> Instant:
 
 
 def _lag(can: Capabilities) -> Instant:
-    return round(can.lag_seconds * SECOND)
+    return round(can.lag_seconds * SECOND) + _RESOLUTION
 
 
 def _settling(can: Capabilities) -> Instant:
