@@ -1,6 +1,7 @@
 """Answers of a REST source: what they mean, and where the next page is."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -91,11 +92,11 @@ class Judge:
             self._heed(parsed)
         if answer.status in self._settings.throttling.statuses:
             self._wait(self._settings.throttling.default_seconds, is_said=False)
+        if query is not None and position is not None:
+            self._judge_token(answer, parsed, query)
+            if answer.status in _end_statuses(query):
+                return None
         if answer.status >= 400:
-            if query is not None and position is not None:
-                self._judge_token(answer, parsed, query)
-                if answer.status in _end_statuses(query):
-                    return None
             raise refusal(answer)
         if not isinstance(parsed, dict | list):
             raise SourceMisbehaved("the source's answer is cut off or is no JSON")
@@ -142,9 +143,10 @@ def _seconds(document: JsonValue, said: ThrottlingTable) -> float | None:
     if said.seconds is None:
         return None
     try:
-        return float(text_of(compiled(said.seconds).of(document)))
+        seconds = float(text_of(compiled(said.seconds).of(document)))
     except (NotEvaluable, ValueError):
         return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def _end_statuses(query: Query) -> tuple[int, ...]:

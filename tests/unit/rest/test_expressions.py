@@ -1,0 +1,106 @@
+"""Expressions: what they find, and that neither they nor what they are asked about take more than their share."""
+
+import jmespath
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import JsonValue
+
+from contactsync.activities.sources.rest_expressions import (
+    MAX_CHARS,
+    MAX_GROWTH,
+    NotEvaluable,
+    compiled,
+    is_true,
+)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(json_values, st.lists(st.sampled_from("abc"), min_size=1, max_size=4))
+def test_plain_paths_find_what_the_library_finds(value: JsonValue, keys: list[str]) -> None:
+    """The short way for `a.b.c` answers as JMESPath does."""
+    text = ".".join(keys)
+    assert compiled(text).is_path
+    assert compiled(text).of(value) == jmespath.search(text, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a[", "no JMESPath"),
+        ("", "no JMESPath"),
+        ("a['x']", "no JMESPath"),
+        ("nope(@)", "does not have"),
+        ("length(a, b)", "wrong number"),
+        ("join(a, b)", "in quotes"),
+        ("a" * (MAX_CHARS + 1), "characters"),
+        ("[" * 400 + "a" + "]" * 400, "JMESPath|far more"),
+        ("|".join(["[@, @][]"] * 12), "far more"),
+        ("|".join(["to_string([@])"] * 4), "far more"),
+        ("[@,@][].[@,@][].[@,@][].[@,@][].[@,@][].[@,@][].[@,@][].[@,@][].[@,@][].[@,@][]", "far more"),
+        ("|".join(["[join('xxxxxxxxxxxxxxxxxxxx', [@,@])] | [0]"] * 3), "far more"),
+        ("|".join(["map(&[@,@], [@,@])[]"] * 6), "far more"),
+    ],
+)
+def test_expressions_that_are_refused(text: str, problem: str) -> None:
+    """What is no expression, or could fill the memory of a worker, is refused before it runs."""
+    with pytest.raises(ValueError, match=problem) as caught:
+        compiled(text)
+    assert "xxxx" not in str(caught.value)
+
+
+@given(st.lists(st.sampled_from(["[@, @]", "[@, @][]", "{a: @, b: @}", "to_string(@)", "@"]), min_size=1, max_size=7))
+def test_answers_grow_no_further_than_allowed(steps: list[str]) -> None:
+    """An accepted expression answers with at most so many times what it was asked about."""
+    text = " | ".join(steps)
+    try:
+        expression = compiled(text)
+    except ValueError:
+        return
+    assert _size(expression.of('"')) <= MAX_GROWTH * _size('"') + MAX_CHARS
+
+
+def _size(value: JsonValue) -> int:
+    match value:
+        case str():
+            return len(value)
+        case list():
+            return sum(map(_size, value))
+        case dict():
+            return sum(map(_size, value.values()))
+        case _:
+            return 1
+
+
+@pytest.mark.parametrize(
+    "text", ["join(', ', a)", "sum(b)", "&a", "length(`1`)", "max_by(c, &x)", "sort(c)", "to_number(a) < b | abs(@)"]
+)
+def test_what_cannot_be_applied(text: str) -> None:
+    """A function that is given something else is an error of ours, whose text holds nothing of the value."""
+    value: JsonValue = {"a": "planted", "b": ["planted"], "c": [{"x": 1}, {"x": "planted"}, 3]}
+    with pytest.raises(NotEvaluable) as caught:
+        compiled(text).of(value)
+    assert str(caught.value) == ""
+    assert caught.value.__cause__ is None
+
+
+def test_names() -> None:
+    """The members that an expression names, wherever they are in it."""
+    assert compiled("a.b[?c=='x'].{d: e, f: join(',', g)}").names == {"a", "b", "c", "e", "g"}
+
+
+@pytest.mark.parametrize("value", [None, False, 0, 0.0, "", " ", "false", "No", "0", [], {}])
+def test_flags_that_are_not_set(value: JsonValue) -> None:
+    """Null, nothing, zero and words for no: an API that writes "false" deletes nobody."""
+    assert not is_true(value)
+
+
+@pytest.mark.parametrize("value", [True, 1, "true", "2026-01-01T00:00:00Z", "yes", ["x"], {"x": None}])
+def test_flags_that_are_set(value: JsonValue) -> None:
+    """Everything else is yes: a time of deletion among it."""
+    assert is_true(value)
