@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as TemporalTimeout
-from temporalio.workflow import ActivityCancellationType, ActivityHandle
+from temporalio.workflow import ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from contactsync.activities.messages import (
@@ -54,8 +54,8 @@ def priority_of(tenant_id: UUID, key: int) -> Priority:
 class PageSteps:
     """The activities of one pass, or of one part of a backfill.
 
-    `thorough`: a page that is being written is never left behind, and a fetch that is not wanted any more is over
-    before anything else begins. Runs that began before there was such a thing go on without it.
+    `thorough`: a page that is being written is never left behind, so that no stage of a pass outlives it but a fetch,
+    which changes nothing. Runs that began before there was such a thing go on without it.
     """
 
     tenant_id: UUID
@@ -83,7 +83,6 @@ class PageSteps:
             heartbeat_timeout=HEARTBEAT,
             retry_policy=RETRY,
             priority=self._priority,
-            cancellation_type=self._cancellation,
         )
 
     async def sanitize(self, page: Page) -> CleanPage:
@@ -126,11 +125,6 @@ class PageSteps:
     @property
     def _priority(self) -> Priority:
         return priority_of(self.tenant_id, BACKFILL_PRIORITY if self.part else LIVE_PRIORITY)
-
-    @property
-    def _cancellation(self) -> ActivityCancellationType:
-        waits = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-        return waits if self.thorough else ActivityCancellationType.TRY_CANCEL
 
 
 def outcome_of(error: ActivityError) -> str:

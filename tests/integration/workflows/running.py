@@ -2,23 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID, uuid4
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
-from temporalio.client import WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from tests.binaries import time_skipping_server
 from tests.integration.workflows.scripted import Script
+from tests.integration.workflows.scripted_backfill import BackfillScript
 
-from contactsync.activities.messages import SyncArgs
+from contactsync.activities.messages import BackfillArgs, BackfillResult, SyncArgs
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
-from contactsync.identifiers import sync_workflow_id
+from contactsync.identifiers import backfill_workflow_id, sync_workflow_id
+from contactsync.workers.embedded.temporal import TemporalServer
+from contactsync.workers.search_attributes import add_missing_attributes
 from contactsync.workers.syncs import SEARCH_ATTRIBUTES
+from contactsync.workflows.backfill import Backfill
 from contactsync.workflows.connection_sync import ConnectionSync
 
 TENANT: Final = UUID("5b0f8f0e-6a53-4c0e-9d5f-0d6f4f0c7d11")
@@ -27,6 +32,7 @@ NOT_BY_ITSELF: Final = 4e9
 """A due time in the far future: the first pass starts when the test asks for it."""
 
 Handle = WorkflowHandle[ConnectionSync, None]
+BackfillHandle = WorkflowHandle[Backfill, BackfillResult]
 
 
 @asynccontextmanager
@@ -37,6 +43,13 @@ async def time_skipping(ring: KeyRing) -> AsyncGenerator[WorkflowEnvironment]:
     ) as environment:
         await know_attributes(environment)
         yield environment
+
+
+async def on_server(server: TemporalServer, ring: KeyRing) -> WorkflowEnvironment:
+    """A real Temporal whose clients seal with `ring`: for what the time-skipping server does its own way."""
+    client = await Client.connect(server.address, namespace=server.namespace, plugins=[SealingPlugin(ring)])
+    await add_missing_attributes(client)
+    return WorkflowEnvironment.from_client(client)
 
 
 async def know_attributes(environment: WorkflowEnvironment) -> None:
@@ -74,6 +87,36 @@ async def syncing(environment: WorkflowEnvironment, script: Script, **args: obje
             yield handle
         finally:
             await handle.terminate()
+
+
+@asynccontextmanager
+async def backfilling(
+    environment: WorkflowEnvironment, script: BackfillScript, **args: object
+) -> AsyncGenerator[BackfillHandle]:
+    """A worker with the script, and a running backfill."""
+    queue = f"queue-{uuid4()}"
+    activities: list[Callable[..., Awaitable[object]]] = [
+        script.open_backfill,
+        script.fetch_page,
+        script.sanitize_page,
+        script.upsert_page,
+        script.set_backfill_paused,
+        script.close_backfill,
+    ]
+    async with Worker(environment.client, task_queue=queue, workflows=[Backfill], activities=activities):
+        handle = await environment.client.start_workflow(
+            Backfill.run,
+            BackfillArgs.model_validate(
+                {"tenant_id": TENANT, "connection_id": CONNECTION, "backfill_id": uuid4(), **args}
+            ),
+            id=backfill_workflow_id(TENANT, uuid4(), 1),
+            task_queue=queue,
+        )
+        try:
+            yield handle
+        finally:
+            with suppress(RPCError):  # most have ended
+                await handle.terminate()
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -29,6 +29,27 @@ from contactsync.activities.messages import (
 )
 from contactsync.errors import ContactSyncError, HoldNotFound
 
+CONTACT = b"Zaphod Beeblebrox <zaphod@betelgeuse.example>"
+
+
+def waiting(request: FetchRequest, seconds: float) -> Page:
+    """No page, but for how long to wait."""
+    head = PageHead(
+        tenant_id=request.tenant_id,
+        connection_id=request.connection_id,
+        epoch=request.epoch,
+        page=request.page,
+        cursor=request.cursor or b"",
+        done=False,
+        full=False,
+        generation=0,
+        changes=0,
+        downloaded=0,
+        part=request.part,
+        wait_seconds=seconds,
+    )
+    return Page(head=head, body=b"")
+
 
 @dataclass
 class Script:
@@ -38,6 +59,8 @@ class Script:
     contacts_per_page: int = 10
     interval_seconds: int = 900
     fetch_fails: list[ContactSyncError] = field(default_factory=list[ContactSyncError])
+    fetch_always_fails: type[ContactSyncError] | None = None
+    waits: list[float] = field(default_factory=list[float])
     paused_in_database: str | None = None
     hold_writing: asyncio.Event | None = None
     hold_fetching: asyncio.Event | None = None
@@ -46,6 +69,8 @@ class Script:
     closed: list[str] = field(default_factory=list[str])
     pauses: list[str | None] = field(default_factory=list[str | None])
     passes: int = 0
+    opened: list[UUID] = field(default_factory=list[UUID])
+    page: int = 0
     cursor: bytes | None = None
     hold_id: UUID | None = None
     held: int = 0
@@ -53,7 +78,10 @@ class Script:
 
     @activity.defn(name=OPEN_PASS)
     async def open_pass(self, request: OpenPass) -> PassTicket:
-        self.passes += 1
+        if request.pass_id not in self.opened:
+            self.passes += 1
+            self.page = 0
+        self.opened.append(request.pass_id)
         return PassTicket(
             tenant_id=request.tenant_id,
             connection_id=request.connection_id,
@@ -63,6 +91,8 @@ class Script:
             interval_seconds=self.interval_seconds,
             jitter_seconds=60,
             paused=self.paused_in_database,
+            page=self.page,
+            holding=self.hold_id is not None,
         )
 
     @activity.defn(name=FETCH_PAGE)
@@ -72,6 +102,10 @@ class Script:
             await self.hold_fetching.wait()
         if self.fetch_fails:
             raise self.fetch_fails.pop(0)
+        if self.fetch_always_fails is not None:
+            raise self.fetch_always_fails
+        if self.waits:
+            return waiting(request, self.waits.pop(0))
         head = PageHead(
             tenant_id=request.tenant_id,
             connection_id=request.connection_id,
@@ -84,7 +118,7 @@ class Script:
             changes=self.contacts_per_page,
             downloaded=self.contacts_per_page,
         )
-        return Page(head=head, body=b"Zaphod Beeblebrox <zaphod@betelgeuse.example>")
+        return Page(head=head, body=CONTACT)
 
     @activity.defn(name=SANITIZE_PAGE)
     async def sanitize_page(self, page: Page) -> CleanPage:
@@ -96,8 +130,9 @@ class Script:
             await self.hold_writing.wait()
         self.events.append(f"write {page.head.page}")
         self.written.append(page.head.page)
-        self.cursor = page.head.cursor
-        return PageResult(counts=Counts(pages=1, added=page.head.changes), done=page.head.done)
+        self.cursor, self.page = page.head.cursor, page.head.page
+        counts = Counts(pages=1, added=page.head.changes, held=self.held if self.hold_id else 0)
+        return PageResult(counts=counts, done=page.head.done)
 
     @activity.defn(name=CLOSE_PASS)
     async def close_pass(self, request: ClosePass) -> None:
