@@ -48,10 +48,16 @@ def try_file(  # noqa: PLR0917  # typer passes them by name
     from contactsync.activities.contacts.contact import DEFAULT_FIELDS
 
     kept = parse_fields(fields) if fields is not None else DEFAULT_FIELDS
-    show(_try(file, secret, kept, pages, samples), as_json=as_json)
+    show(try_source(file, secret, kept, pages=pages, samples=samples), as_json=as_json)
 
 
-async def _try(file: Path, secret: str | None, kept: "Fields", pages: int, samples: int) -> Report:
+async def try_source(file: Path, secret: str | None, kept: "Fields", *, pages: int = 2, samples: int = 3) -> Report:
+    """What the pages of a source hold; see `contactsync source test`.
+
+    Raises:
+        SettingsError: each problem of the file.
+        SecretUnavailable, SourceError.
+    """
     from contactsync.activities.sources.registry import validate_settings
     from contactsync.activities.sources.rest_settings import RestSettings
 
