@@ -1,6 +1,8 @@
 """The store against a model of a dictionary: any pages, in any split, with any repeats, crashes and take-overs."""
 
 import asyncio
+import json
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,9 @@ from contactsync.activities.store.changes import Alias, CleanChange, Quarantine,
 
 
 def _versioned(name: str, text: str, version: int | None) -> Upsert:
-    return upsert(name, text, version=version)
+    """With its name in its content, as a contact's addresses are in a real one's."""
+    content = json.dumps({"uid": name, "name": {"full": text}}, separators=(",", ":")).encode()
+    return replace(upsert(name, text, version=version), content=content)
 
 
 NAMES = ("ada", "ben", "cid")
