@@ -109,6 +109,7 @@ class Provider:
 
     async def list_page(self, token: bytes | None, part: bytes | None, limits: PageLimits) -> QueryPage:
         """See `QuerySource`."""
+        del limits  # a provider has its own
         self._meanwhile()
         live = [(name, version) for name, version in self._shown("visible_at") if version.text is not None]
         if part is not None:
@@ -119,6 +120,7 @@ class Provider:
 
     async def changes_page(self, window: Window, token: bytes | None, limits: PageLimits) -> QueryPage:
         """See `QuerySource`."""
+        del limits
         self.windows.append(window)
         self._meanwhile()
         shown = [entry for entry in self._shown("indexed_at") if self.habits.tombstones or entry[1].text is not None]

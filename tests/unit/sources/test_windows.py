@@ -176,6 +176,15 @@ async def test_a_listing_by_offset_notices_that_records_shift(paging: str, leavi
         assert told.is_equal()
 
 
+async def test_a_record_that_moved_to_the_end_is_no_place_to_go_on() -> None:
+    """The last record read comes again at the end of the next answer: those before it there are unread."""
+    told = story(Habits(paging="offset", listing="time"), names=9)
+    await told.page()
+    told.put("0004", text="moved to the end")
+    await told.follow()
+    assert told.is_equal()
+
+
 async def test_a_listing_by_offset_that_lost_its_place_begins_again() -> None:
     """When nothing that was read is where it was, the listing starts over and says so."""
     told = story(Habits(paging="offset", page=3), names=9)
@@ -208,6 +217,21 @@ async def test_an_expired_token_among_changes_starts_no_listing() -> None:
     told.provider.life += 1
     rest = await told.follow()
     assert rest.restarts == 0
+    assert told.is_equal()
+
+
+async def test_an_expired_token_in_a_second_look_ends_only_the_question() -> None:
+    """The window that was being read begins again before the next one."""
+    told = story(Habits(order="none", settles=100 * SECOND), names=2)
+    await told.follow()
+    told.put(*(f"new-{number:02}" for number in range(14)))
+    for seconds in (0, 60, 45):
+        told.provider.now += seconds * SECOND
+        await told.page()
+        told.provider.life += seconds == 45
+        await told.follow()
+    told.provider.settle()
+    await told.follow()
     assert told.is_equal()
 
 
@@ -253,7 +277,7 @@ async def test_times_in_whole_seconds_are_found() -> None:
 @pytest.mark.parametrize("every", [20 * SECOND, HOUR])
 async def test_a_second_look_finds_what_the_index_left_out(every: int) -> None:
     """What an index shows late is read by a second look, whether passes come faster than it settles or slower."""
-    told = story(Habits(settles=600 * SECOND), names=3)
+    told = story(Habits(settles=100 * SECOND), names=3)
     await told.follow()
     for number in range(25):
         told.put(f"new-{number}", f"{number % 3:04}", text=f"edit {number}")
@@ -334,7 +358,7 @@ async def test_a_stray_from_the_future_hides_nothing() -> None:
     told.provider.versions["0001"][-1] = told.provider.versions["0001"][-1].__class__(
         START + 100 * HOUR, 999, 0, 0, "from the future"
     )
-    told.provider.misplaced["0001"] = told.provider.now - 10_000
+    told.provider.misplaced["0001"] = told.provider.now - 16_500  # it ends the first page
     await told.follow()
     assert told.is_equal()
 
