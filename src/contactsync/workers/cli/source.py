@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contactsync.workers.cli import simulate
 from contactsync.workers.cli.options import JsonFlag, parse_fields
 from contactsync.workers.cli.output import Json, Report, card, table
 from contactsync.workers.cli.running import show
@@ -28,6 +29,7 @@ _DAY_SECONDS = 86_400
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    simulate.add_to(source)
     app.add_typer(source, name="source")
 
 
