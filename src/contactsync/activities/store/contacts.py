@@ -94,7 +94,7 @@ class Contacts:
         return found
 
     async def get(self, tenant_id: UUID, contact_id: UUID, *, actor: str, reason: str) -> HeldContact:
-        """One live contact; `actor` and `reason` as in `find`.
+        """One live contact, or the one that it was merged into since; `actor` and `reason` as in `find`.
 
         Raises:
             ContactNotFound.
@@ -105,7 +105,7 @@ class Contacts:
             if row is None:
                 raise ContactNotFound
             contact = open_contact(sealer, row)
-            detail = {"contact": str(contact_id), "contacts": 1, "reason": reason}
+            detail = {"contact": str(contact.contact_id), "contacts": 1, "reason": reason}
             await append(connection, tenant_id, AuditKind.CONTACTS_OPENED, actor, detail)
         return contact
 

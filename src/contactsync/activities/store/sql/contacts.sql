@@ -100,10 +100,19 @@ WHERE l.tenant_id = $1 AND l.kind = $2 AND l.epoch = $3 AND l.blind_index = $4 A
 ORDER BY c.created_at, c.contact_id
 
 -- name: get
--- One live contact.
+-- One live contact; of one that was merged, the one it lives on in, however many merges later.
+WITH RECURSIVE chain AS (
+    SELECT contact_id, merged_into
+    FROM contactsync.contact
+    WHERE tenant_id = $1 AND contact_id = $2
+    UNION
+    SELECT next.contact_id, next.merged_into
+    FROM chain
+    JOIN contactsync.contact next ON next.tenant_id = $1 AND next.contact_id = chain.merged_into
+)
 SELECT contact_id, connection_id, sealed, created_at, changed_at
 FROM contactsync.contact
-WHERE tenant_id = $1 AND contact_id = $2 AND deleted_at IS NULL
+WHERE tenant_id = $1 AND contact_id IN (SELECT contact_id FROM chain) AND deleted_at IS NULL
 
 -- name: live_after
 -- The live contacts of a connection, so many at a time, in the order of their ids.
