@@ -81,6 +81,7 @@ class RestSource:
         self._mapper = Mapper(settings.fields, fields)
         self._judge = Judge(settings, meter)
         self._signer = signer
+        self._headers = {name.lower(): value for name, value in settings.headers.items()}
         self._clock = clock
 
     @property
@@ -173,7 +174,7 @@ class RestSource:
             return await self._transport.request(
                 request.method,
                 request.url,
-                headers={"accept": "application/json", **self._settings.headers, **content, **signed},
+                headers={"accept": "application/json", **self._headers, **content, **signed},
                 body=request.body,
                 accept=_ANY_ERROR,
                 max_bytes=MAX_ANSWER_BYTES,

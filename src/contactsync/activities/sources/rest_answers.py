@@ -72,7 +72,7 @@ class Judge:
         records = _records(document, query)
         seen = (position.seen if position else 0) + len(records)
         following = _following(answer, document, query, position, len(records))
-        is_capped = query.cap is not None and _is_capped(query, query.cap, seen)
+        is_capped = query.cap is not None and _is_capped(query, query.cap, seen, following)
         return Found(
             records=records,
             following=None if is_capped else following,
@@ -239,11 +239,12 @@ def _link(headers: Mapping[str, str]) -> str:
     return ""
 
 
-def _is_capped(query: Query, cap: int, seen: int) -> bool:
+def _is_capped(query: Query, cap: int, seen: int, following: Position | None) -> bool:
     """Whether the query has answered with all it ever will; a whole page more may have to fit under the cap."""
-    if isinstance(query.pagination, NumberedPages) or not query.size_param:
-        return seen + query.page_size > cap
-    return seen >= cap
+    if seen >= cap:
+        return True
+    asks_whole_pages = isinstance(query.pagination, NumberedPages) or not query.size_param
+    return following is not None and asks_whole_pages and following.seen + query.page_size > cap
 
 
 def _clock(answer: Answer, document: JsonValue, query: Query) -> Instant | None:

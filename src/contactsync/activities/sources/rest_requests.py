@@ -38,8 +38,8 @@ class Query:
 
     method: str
     path: str
-    params: tuple[tuple[str, str], ...]
-    body: JsonValue
+    params: tuple[tuple[str, str], ...] = field(repr=False)
+    body: JsonValue = field(repr=False)
     records: Expression
     pagination: Pagination
     size_param: str

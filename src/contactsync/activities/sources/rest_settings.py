@@ -141,7 +141,7 @@ class RestSettings(SourceSettings):
 
     @model_validator(mode="after")
     def _check_tables(self) -> Self:
-        problems = [*self._unprotected(), *self._missing_fields(), *self._miscounted()]
+        problems = [*self._unprotected(), *self._missing_fields(), *self._miscounted(), *self._capped()]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -173,6 +173,12 @@ class RestSettings(SourceSettings):
             for name, (text, pagination) in asked.items()
             if isinstance(pagination, OffsetPages | NumberedPages) and not compiled(text).is_path
         ]
+
+    def _capped(self) -> list[str]:
+        if self.changes is None or self.changes.cap is None:
+            return []
+        page_size = self.changes.page_size or self.list_.page_size
+        return ["[changes] cap must be at least two pages of page_size"] if self.changes.cap < 2 * page_size else []
 
     def limits(self) -> RequestLimits:
         """See `SourceSettings.limits`."""

@@ -97,7 +97,7 @@ class HeaderAuth(Table):
 
     kind: Literal["header"]
     name: HeaderName
-    prefix: str = ""
+    prefix: str = Field(default="", pattern=r"^[\x20-\x7e]*$")
 
 
 class _TokenAuth(Table):
