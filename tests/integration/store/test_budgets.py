@@ -219,8 +219,9 @@ async def test_live_goes_before_backfill(desk: Desk) -> None:
     assert await desk.take(desk.call("live", limits)) == 0.0
 
 
-async def test_a_backfill_has_its_share_only(desk: Desk) -> None:
+async def test_a_backfill_has_its_share_only(database: Database, book: Book) -> None:
     """When a backfill's tokens are gone, live sync still finds some."""
+    desk = Desk(database, book.ref, tenant_pages=100)
     limits = RequestLimits(per_second=0.001, burst=8, backfill_share=0.5)
     went = [await desk.take(desk.call(f"b{number}", limits, Lane.BACKFILL)) == 0.0 for number in range(6)]
     assert went == [True] * 4 + [False] * 2
