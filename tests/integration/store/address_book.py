@@ -144,12 +144,18 @@ class Book:
         request = DecideDeletes(**self.ref.model_dump(), hold_id=hold.hold_id, approve=approve, actor="tester")
         return await self.store.holds.decide(request)
 
-    async def backfill(self, new: NewBackfill | None = None, parts: Sequence[bytes | None] = (None,)) -> "Filling":
+    async def backfill(
+        self,
+        new: NewBackfill | None = None,
+        *,
+        parts: Sequence[bytes | None] = (None,),
+        baseline: bytes | None = None,
+    ) -> "Filling":
         """A new backfill, opened and planned."""
         backfill = await self.store.backfills.request(self.ref, new or NewBackfill(), actor="tester")
         filling = Filling(self, BackfillRef(**self.ref.model_dump(), backfill_id=backfill.backfill_id))
         await filling.open()
-        await filling.plan(parts)
+        await filling.plan(parts, baseline=baseline)
         return filling
 
     async def held(self) -> dict[str, str]:
