@@ -175,10 +175,15 @@ class RestSettings(SourceSettings):
         ]
 
     def _capped(self) -> list[str]:
-        if self.changes is None or self.changes.cap is None:
+        """Where only whole pages can be asked for, a short one must not look like the end of what may be asked."""
+        changes = self.changes
+        if changes is None or changes.cap is None:
             return []
-        page_size = self.changes.page_size or self.list_.page_size
-        return ["[changes] cap must be at least two pages of page_size"] if self.changes.cap < 2 * page_size else []
+        size_param = self.list_.size_param if changes.size_param is None else changes.size_param
+        pages, size = changes.pagination or self.list_.pagination, changes.page_size or self.list_.page_size
+        if (size_param and not isinstance(pages, NumberedPages)) or changes.cap >= 2 * size:
+            return []
+        return ["[changes] cap must be at least two pages of page_size"]
 
     def limits(self) -> RequestLimits:
         """See `SourceSettings.limits`."""
