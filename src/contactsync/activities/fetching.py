@@ -17,7 +17,7 @@ from contactsync.activities.pages import raw_body, raw_records
 from contactsync.activities.reaching import Reach
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
-from contactsync.activities.sources.progress_guard import Trail
+from contactsync.activities.sources.progress_guard import BOUNDS, Bounds, Trail
 from contactsync.activities.sources.registry import account_of, limits_of
 from contactsync.activities.sources.source import Capabilities, FetchedPage, PageLimits
 from contactsync.activities.store.budgets import Budgets, Call, Lane, budget_account
@@ -68,7 +68,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """What `fetch_page` works with. `clock` gives epoch seconds."""
+    """What `fetch_page` works with. `clock` gives epoch seconds; `bounds` say when pages lead nowhere."""
 
     database: Database
     ring: KeyRing
@@ -76,6 +76,7 @@ class Fetching:
     addresses: AddressRules
     tenant_pages: int = DEFAULT_TENANT_PAGES
     clock: Callable[[], float] = time.time
+    bounds: Bounds = BOUNDS
 
     @activity.defn(name=FETCH_PAGE)
     async def fetch_page(self, request: FetchRequest) -> Page:
@@ -158,7 +159,7 @@ class Fetching:
             listed_at=self.clock() if begins or listed_at is None else listed_at,
             mask=_mask_after(asked, mask_of(job.fields), is_read_anew=begins and fetched.reread),
             reread=fetched.reread and not page.done,
-            trail=trail.followed_by(asked.source if asked else None, page),
+            trail=trail.followed_by(asked.source if asked else None, page, self.bounds),
         )
 
 

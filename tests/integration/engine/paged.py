@@ -1,0 +1,176 @@
+"""A kind of source that a test writes page by page, and the fetching activity on a real database."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from pydantic import Field as Bounded
+from temporalio.testing import ActivityEnvironment
+
+from contactsync.activities.cleaning import Cleaning
+from contactsync.activities.contacts.contact import Contact, Fields, Name, Note
+from contactsync.activities.fetching import Fetching
+from contactsync.activities.messages import ConnectionRef, FetchRequest, Page, PageResult, PartRef
+from contactsync.activities.pages import clean_changes, load_clean
+from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.limits import RequestLimits, SourceSettings
+from contactsync.activities.sources.memory import minimised
+from contactsync.activities.sources.progress_guard import BOUNDS, Bounds
+from contactsync.activities.sources.registry import KINDS, Kind
+from contactsync.activities.sources.source import (
+    Capabilities,
+    Change,
+    Changed,
+    Credentials,
+    FetchedPage,
+    PageLimits,
+    Source,
+    SourceInfo,
+    Unchanged,
+    Workbench,
+)
+from contactsync.activities.store.contacts import Contacts
+from contactsync.activities.store.cursors import Cursor, seal_cursor
+from contactsync.activities.store.directory import Connection, Directory
+from contactsync.codecs.keys.ring import KeyRing
+from contactsync.postgres import Database
+
+START = 1_800_000_000.0
+
+
+class PagedSettings(SourceSettings):
+    """Limits of its account."""
+
+    per_second: float | None = None
+    concurrent: int | None = Bounded(default=None, ge=1)
+
+    def limits(self) -> RequestLimits:
+        """See `SourceSettings`."""
+        return RequestLimits(per_second=self.per_second, concurrent=self.concurrent)
+
+
+@dataclass(slots=True)
+class Script:
+    """What the source answers: `answer` gets the cursor it is asked with. `asked` are those cursors."""
+
+    answer: Callable[[bytes | None], FetchedPage]
+    can: Capabilities = field(default_factory=lambda: Capabilities(tokens=True, tombstones=True))
+    cards: Mapping[str, str] = field(default_factory=dict[str, str])  # id → note, listed with etags of their own
+    asked: list[bytes | None] = field(default_factory=list[bytes | None])
+
+    @property
+    def kind(self) -> Kind:
+        """To be registered as `paged`."""
+        return Kind(PagedSettings, self.open)
+
+    @asynccontextmanager
+    async def open(
+        self, settings: Mapping[str, object], credentials: Credentials, fields: Fields, workbench: Workbench
+    ) -> AsyncGenerator[Source]:
+        """See `SourceFactory`."""
+        del settings, credentials
+        yield Paged(self, fields, workbench)
+
+    def kinds(self) -> dict[str, Kind]:
+        """The registry with this one in it."""
+        return {**KINDS, "paged": self.kind}
+
+
+class Paged:
+    """The source; its etags do not know the allow-list."""
+
+    def __init__(self, script: Script, fields: Fields, workbench: Workbench) -> None:
+        self._script = script
+        self._fields = fields
+        self._workbench = workbench
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `Source`."""
+        return self._script.can
+
+    async def check(self) -> SourceInfo:
+        """See `Source`."""
+        return SourceInfo(1, incremental=True)
+
+    async def baseline(self) -> bytes | None:
+        """See `Source`."""
+        return b"now"
+
+    async def partitions(self, _since: float | None, /) -> tuple[bytes | None, ...]:
+        """See `Source`."""
+        return (None,)
+
+    async def fetch(self, cursor: bytes | None, limits: PageLimits) -> FetchedPage:
+        """See `Source`."""
+        del limits
+        self._script.asked.append(cursor)
+        self._workbench.meter.count()
+        page = self._script.answer(cursor)
+        if not page.full or not self._script.cards:
+            return page
+        held = await self._workbench.unchanged(dict.fromkeys(self._script.cards, "as ever"))
+        changes = tuple(self._change(name, note, name in held) for name, note in self._script.cards.items())
+        return FetchedPage(changes, page.cursor, page.done, page.full, page.restarted)
+
+    def _change(self, name: str, note: str, is_held: bool) -> Change:
+        if is_held:
+            return Unchanged(name)
+        whole = Contact(name=Name(full=name), notes=(Note(note=note),))
+        return Changed(name, minimised(whole, self._fields), "as ever")
+
+
+@dataclass(slots=True)
+class Bench:
+    """One connection to a script, and the activities."""
+
+    database: Database
+    ring: KeyRing
+    connection: Connection
+    now: float = START
+    bounds: Bounds = BOUNDS
+
+    @property
+    def ref(self) -> ConnectionRef:
+        """The connection."""
+        return ConnectionRef(tenant_id=self.connection.tenant_id, connection_id=self.connection.connection_id)
+
+    @property
+    def directory(self) -> Directory:
+        """Tenants and connections."""
+        return Directory(self.database, self.ring)
+
+    @property
+    def contacts(self) -> Contacts:
+        """Contacts."""
+        return Contacts(self.database, self.ring)
+
+    async def fetch(
+        self, page: int = 1, cursor: bytes | None = None, *, epoch: int = 1, part: PartRef | None = None
+    ) -> Page:
+        """The activity, as a worker runs it."""
+        fetching = Fetching(
+            self.database, self.ring, PageLimits(), AddressRules(), clock=lambda: self.now, bounds=self.bounds
+        )
+        request = FetchRequest(**self.ref.model_dump(), epoch=epoch, page=page, cursor=cursor, part=part)
+        return await ActivityEnvironment().run(fetching.fetch_page, request)
+
+    async def write(self, page: Page) -> PageResult:
+        """Cleans and commits a page."""
+        clean = await ActivityEnvironment().run(Cleaning(self.directory).sanitize_page, page)
+        return await self.contacts.commit(clean.head, clean_changes(load_clean(clean.body)))
+
+    async def opened_at(self, source: bytes) -> bytes:
+        """A sealed cursor at this place of the source."""
+        sealer = await self.ring.tenant_sealer(self.ref.tenant_id)
+        cursor = Cursor(generation=1, full=True, source=source, listed_at=self.now)
+        return seal_cursor(sealer, self.ref.connection_id, cursor)
+
+    async def follow(self, cursor: bytes | None, *, most: int = 200) -> Page:
+        """Pages until one is the last."""
+        for number in range(1, most):
+            page = await self.fetch(number, cursor)
+            if page.head.done:
+                return page
+            cursor = page.head.cursor
+        raise AssertionError("the pass does not end")
