@@ -122,6 +122,8 @@ async def test_only_contacts_shows_anything_personal(deployment: Deployment, boo
             ("sync", "now", connection, "--wait"),
             *(("status",), ("status", connection), ("connection", "show", connection), ("connection", "list")),
             *(("tenant", "show", tenant), ("tenant", "list"), ("contacts", "count", "--tenant", tenant), ("doctor",)),
+            *(("watch", "--once"), ("deletes", "list"), ("deletes", "approve", connection)),
+            *(("backfill", work, connection) for work in ("start", "status", "pause", "resume", "cancel")),
         )
         for command in commands:
             outcomes += [await deployment.run(*command), await deployment.run(*command, "--json")]

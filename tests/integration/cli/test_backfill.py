@@ -65,6 +65,8 @@ async def test_a_connection_that_never_synced(site: Site) -> None:
         over = await ended(sync)
         first = await site.syncs.result(sync, await site.syncs.sync_now(sync))
         assert (first.outcome, first.counts.downloaded) == ("completed", 0)
+        passes = await site.parts.passes.history(ref_of(sync))
+        assert sum(each.counts.downloaded for each in passes) == 0
     assert (over["state"], over["contacts"], over["counts"]["added"]) == ("completed", 250, 250)
     assert over["parts"] == over["parts_done"] > 0
     assert (over["seconds_left"], over["live"]) == (None, None)
