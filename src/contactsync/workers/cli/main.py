@@ -16,8 +16,10 @@ from typer.main import get_command
 from contactsync.codecs.keys.core_dumps import forbid_core_dumps
 from contactsync.errors import ContactSyncError
 from contactsync.workers.cli import (
+    backfill,
     connections,
     contacts,
+    deletes,
     demo,
     doctor,
     keys,
@@ -42,7 +44,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich help takes another 0.15 s to answer
 )
-for group in (demo, processes, doctor, tenants, source, connections, syncing, status, watch, contacts, keys):
+for group in (
+    demo,
+    processes,
+    doctor,
+    tenants,
+    source,
+    connections,
+    syncing,
+    status,
+    watch,
+    backfill,
+    deletes,
+    contacts,
+    keys,
+):
     group.register(app)
 
 
