@@ -24,6 +24,7 @@ from contactsync.activities.messages import (
     PageResult,
     PassTicket,
 )
+from contactsync.activities.pages import load_raw
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.simulator.clock import VirtualClock
 from contactsync.activities.sources.simulator.face import serving
@@ -111,13 +112,14 @@ class Synced:
 
 @dataclass(slots=True)
 class Link:
-    """One connection. `waits` are the times for which the source or the budget asked."""
+    """One connection. `waits`: the times for which source or budget asked; `read`: the ids on the last page."""
 
     platform: Platform
     provider: Provider
     tenant_id: UUID
     connection_id: UUID
     waits: list[float] = field(default_factory=list[float])
+    read: frozenset[str] = frozenset()
 
     @property
     def ref(self) -> ConnectionRef:
@@ -138,6 +140,7 @@ class Link:
 
     async def write(self, page: Page) -> PageResult:
         """Cleans and commits a page."""
+        self.read = frozenset(record.id for record in load_raw(page.body))
         clean = await _run(Cleaning(self.platform.directory).sanitize_page, page)
         return await _run(self.platform.storing.upsert_page, clean)
 

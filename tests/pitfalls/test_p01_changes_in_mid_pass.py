@@ -3,6 +3,7 @@
 from tests.pitfalls.links import Link, Platform
 
 from contactsync.activities.sources.simulator.clock import VirtualClock
+from contactsync.activities.sources.simulator.faults import Faults
 from contactsync.activities.sources.simulator.provider import Provider
 
 READ, UNREAD = "000000003", "000000250"
@@ -35,12 +36,23 @@ async def test_p01_a_contact_that_changes_after_it_was_listed_is_not_lost(
 async def test_p01_a_contact_that_changes_after_a_pass_read_its_change_is_not_lost(
     platform: Platform, clock: VirtualClock
 ) -> None:
-    """A pass of changes, with an edit behind the reader: the copy is equal after the next pass."""
-    async with platform.reading(Provider(300, clock=clock)) as link:
+    """A pass of changes in no order: who was read on the first page changes, and a little later everyone else does."""
+    provider = Provider(300, clock=clock, faults=Faults(order="shuffled"))
+    async with platform.reading(provider, further={"changes": {"order": "none"}}) as link:
         await link.sync()
         clock.advance(600)
-        link.provider.edit(*link.truth())
+        provider.edit(*link.truth())
         clock.advance(600)
-        await _edit_while_reading(link, clock)
+
+        began = clock.now()
+
+        def edit(_: int) -> None:
+            if link.read and clock.now() == began:
+                clock.advance(1)
+                provider.edit(*link.read)
+                clock.advance(1)
+                provider.edit(*set(link.truth()) - link.read)
+
+        await link.sync(between=edit)
         await link.sync()
         assert await link.copy() == link.truth()
