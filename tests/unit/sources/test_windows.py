@@ -437,6 +437,16 @@ async def test_parts_make_up_the_listing() -> None:
     assert all(each.full for each in passes)
 
 
+async def test_parts_that_grow_while_they_are_listed_are_all_read() -> None:
+    """The last part is split under way, as one that is open to the present: what is behind the cut is read too."""
+    told = story(names=25)
+    told.provider.parts = (b"000", b"001")
+    await told.page()
+    told.provider.parts = (b"000", b"001", b"002")
+    await told.follow()
+    assert told.is_equal()
+
+
 async def test_a_part_whose_token_expired_begins_again_as_that_part() -> None:
     """An expired token leads to the part's first page, not into the other parts."""
     told = story(names=25)

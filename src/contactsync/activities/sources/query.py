@@ -87,5 +87,8 @@ class QuerySource(Protocol):
         ...
 
     def list_parts(self) -> tuple[bytes | None, ...]:
-        """Parts of the complete listing that can be read side by side; `(None,)` where there is one only."""
+        """Parts of the complete listing that can be read side by side; `(None,)` where there is one only.
+
+        It is asked again while they are read: the last part may have become two by then, and those before it stay.
+        """
         ...

@@ -9,7 +9,7 @@ from typing import Final
 
 from contactsync.activities.sources.query import Instant, QueryPage, Record
 from contactsync.activities.sources.source import Capabilities
-from contactsync.activities.sources.window_state import Span, State, Walk
+from contactsync.activities.sources.window_state import Part, Span, State, Walk
 
 SECOND: Final = 1_000_000
 
@@ -47,14 +47,14 @@ class Asked:
         return self.before + self.skew
 
 
-def begin_listing(known: State | None, parts: tuple[bytes | None, ...]) -> State:
-    """A pass that lists everything."""
-    return State(skew=known.skew if known else None, walk=Walk(full=True, parts=parts))
+def begin_listing(known: State | None, first: bytes | None) -> State:
+    """A pass that lists everything, from its `first` part."""
+    return State(skew=known.skew if known else None, walk=Walk(full=True, part=Part(name=first)))
 
 
 def begin_part(part: bytes | None) -> State:
     """A part of a complete listing, alone."""
-    return State(walk=Walk(full=True, is_part=True, parts=(part,)))
+    return State(walk=Walk(full=True, is_part=True, part=Part(name=part)))
 
 
 def begin_since(since: Instant, now: Instant) -> State:

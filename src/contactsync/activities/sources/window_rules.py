@@ -4,7 +4,8 @@ Where answers are in order of time, each page is a question of its own that begi
 before it, so that no edge splits a tie and nothing hangs on the source's page tokens. What is read twice is harmless.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -12,7 +13,7 @@ from contactsync.activities.sources.query import Instant, Record
 from contactsync.activities.sources.source import Capabilities
 from contactsync.activities.sources.window_marks import SECOND, Asked, begin_listing, marked, until_of
 from contactsync.activities.sources.window_offsets import anchors_of
-from contactsync.activities.sources.window_state import Span, State, Walk
+from contactsync.activities.sources.window_state import Part, Span, State, Walk
 from contactsync.errors import SourceMisbehaved
 
 MOST_STALLS: Final = 3
@@ -28,18 +29,27 @@ _ONE_INSTANT: Final = (
 _CAPPED_LISTING: Final = "the source ends its complete listing although there is more; name parts of the listing"
 
 
-def advance(state: State, asked: Asked, can: Capabilities, now: Instant) -> State:
-    """Where the pass stands after an answer; without a walk when it is over. `now` in our clock.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the rules go by. `now` in our clock; `parts` are those of the complete listing."""
+
+    can: Capabilities
+    now: Instant
+    parts: Callable[[], tuple[bytes | None, ...]]
+
+
+def advance(state: State, asked: Asked, setting: Setting) -> State:
+    """Where the pass stands after an answer; without a walk when it is over.
 
     Raises:
         SourceMisbehaved: there is more, and no way to ask for it.
     """
     assert state.walk is not None  # noqa: S101  # a page is asked for inside a walk
-    walk = marked(state, state.walk, asked, can)
+    can, walk = setting.can, marked(state, state.walk, asked, setting.can)
     state = state.model_copy(update={"skew": asked.skew})
     if not asked.answer.is_capped and asked.answer.token is None:
-        return _query_ended(state, walk, can, now)
-    return state.walking(_listed_on(walk, asked) if walk.parts else _changes_on(walk, asked, can))
+        return _query_ended(state, walk, setting)
+    return state.walking(_listed_on(walk, asked) if walk.part else _changes_on(walk, asked, can))
 
 
 def _listed_on(walk: Walk, asked: Asked) -> Walk:
@@ -147,23 +157,27 @@ def _stepped(span: Span) -> Span | None:
     return None
 
 
-def _query_ended(state: State, walk: Walk, can: Capabilities, now: Instant) -> State:
-    if walk.parts:
-        return _part_ended(state, walk, can, now)
+def _query_ended(state: State, walk: Walk, setting: Setting) -> State:
+    if walk.part:
+        return _part_ended(state, walk, walk.part, setting)
     span, later = walk.spans[0], walk.spans[1:]
     if span.after_id is not None:
         later = (Span(since=span.since + 1, until=span.until, drained=span.since), *later)
     return state.walking(walk.next_query(spans=later, stalls=0)) if later else _ended(state, walk)
 
 
-def _part_ended(state: State, walk: Walk, can: Capabilities, now: Instant) -> State:
-    if len(walk.parts) > 1:
-        return state.walking(walk.next_query(parts=walk.parts[1:]))
-    if walk.is_part or not can.changes:
+def _part_ended(state: State, walk: Walk, part: Part, setting: Setting) -> State:
+    if walk.is_part:
+        return _ended(state, walk)
+    parts = setting.parts()
+    if part.following < len(parts):
+        further = Part(name=parts[part.following], following=part.following + 1)
+        return state.walking(walk.next_query(part=further))
+    if not setting.can.changes:
         return _ended(state, walk)
     # what changed while it was listed may have moved past the reader: it is seen before anything is swept
-    tail = Span(since=walk.fresh or 0, until=until_of(state, now))
-    return state.walking(walk.next_query(parts=(), spans=(tail,), fresh=None))
+    tail = Span(since=walk.fresh or 0, until=until_of(state, setting.now))
+    return state.walking(walk.next_query(part=None, spans=(tail,), fresh=None))
 
 
 def _ended(state: State, walk: Walk) -> State:
@@ -174,14 +188,14 @@ def resumed(state: State) -> State | None:
     """Where a pass goes on whose token expired, or whose records shifted: at the beginning of its window, which is the
     last instant surely read. None: it came no further for some time, or is a listing."""
     walk = state.walk
-    if walk is None or walk.parts or walk.stalls >= MOST_STALLS:
+    if walk is None or walk.part or walk.stalls >= MOST_STALLS:
         return None
     return state.walking(walk.next_query(stalls=walk.stalls + 1))
 
 
-def begun_again(state: State, parts: tuple[bytes | None, ...]) -> State:
+def begun_again(state: State, first: bytes | None) -> State:
     """A complete listing begins; a part of a backfill begins again as that part."""
     walk = state.walk
     if walk is None or not walk.is_part:
-        return begin_listing(state, parts)
+        return begin_listing(state, first)
     return state.walking(walk.next_query(stalls=0))

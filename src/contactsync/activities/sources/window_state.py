@@ -46,8 +46,16 @@ class Rest(_Kept):
     at: int = 0
 
 
+class Part(_Kept):
+    """A part of a complete listing. `following`: the number of the next one; the list of parts may grow meanwhile."""
+
+    name: bytes | None
+    following: int = 1
+
+
 class Walk(_Kept):
-    """A pass under way: first the `parts` of a complete listing, then the windows `spans`; the first is being read.
+    """A pass under way: first the parts of a complete listing, of which `part` is being read, then the windows
+    `spans`, of which the first is.
 
     `fresh` and `settled` become the marks when it ends; `fresh` is None until the first answer of the phase, from
     which the source's clock is known. `token` asks for the next page of the query under way; where it counts records
@@ -57,7 +65,7 @@ class Walk(_Kept):
 
     full: bool
     is_part: bool = False  # of a backfill: it ends with its query
-    parts: tuple[bytes | None, ...] = ()
+    part: Part | None = None
     spans: tuple[Span, ...] = ()
     fresh: Instant | None = None
     settled: Instant | None = None

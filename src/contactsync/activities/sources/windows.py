@@ -33,7 +33,7 @@ from contactsync.activities.sources.window_marks import (
 )
 from contactsync.activities.sources.window_offsets import ask_anchored
 from contactsync.activities.sources.window_pages import cut, stash_rest, take_rest
-from contactsync.activities.sources.window_rules import advance, begun_again, resumed
+from contactsync.activities.sources.window_rules import Setting, advance, begun_again, resumed
 from contactsync.activities.sources.window_state import State, Walk, read_state
 from contactsync.errors import CursorExpired, SourceMisbehaved
 
@@ -74,7 +74,7 @@ class WindowedSource:
         """The parts of the listing, or what changed since then. See `Source.partitions`."""
         if since is not None and self.capabilities.changes:
             return (begin_since(round(since * SECOND), self._now()).dump(),)
-        return tuple(begin_part(part).dump() for part in self._query.list_parts())
+        return tuple(begin_part(part).dump() for part in self._parts())
 
     async def fetch(self, cursor: bytes | None, limits: PageLimits) -> FetchedPage:
         """One page; see `Source.fetch`."""
@@ -102,7 +102,7 @@ class WindowedSource:
             except CursorExpired:
                 onward = resumed(state)
                 restarted = restarted or onward is None
-                state = onward or begun_again(state, self._query.list_parts())
+                state = onward or begun_again(state, self._parts()[0])
         raise SourceMisbehaved("the source takes back each listing that it begins")
 
     def _where(self, known: State | None) -> State:
@@ -115,7 +115,10 @@ class WindowedSource:
         )
 
     def _listing(self, known: State | None) -> State:
-        return begin_listing(known, self._query.list_parts())
+        return begin_listing(known, self._parts()[0])
+
+    def _parts(self) -> tuple[bytes | None, ...]:
+        return self._query.list_parts() or (None,)
 
     async def _timed(self, answering: Awaitable[QueryPage]) -> Asked:
         before = self._now()
@@ -130,12 +133,12 @@ class WindowedSource:
         return Asked(answer, before, self._now(), unread)
 
     async def _ask_query(self, walk: Walk, limits: PageLimits, token: bytes | None) -> QueryPage:
-        if walk.parts:
-            return await self._query.list_page(token, walk.parts[0], limits)
+        if walk.part:
+            return await self._query.list_page(token, walk.part.name, limits)
         return await self._query.changes_page(walk.spans[0].window(), token, limits)
 
     async def _answered(self, state: State, asked: Asked, limits: PageLimits, *, restarted: bool) -> FetchedPage:
-        following = advance(state, asked, self.capabilities, self._now())
+        following = advance(state, asked, Setting(self.capabilities, self._now(), self._parts))
         pages = cut([record.change for record in asked.unread], limits)
         if len(pages) > 1:
             rest = await stash_rest(self._workbench, pages[1:], following)
@@ -162,4 +165,4 @@ def _page(
 
 
 def _lists(state: State) -> bool:
-    return state.walk is not None and bool(state.walk.parts)
+    return state.walk is not None and state.walk.part is not None
