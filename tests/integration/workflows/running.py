@@ -16,7 +16,7 @@ from tests.binaries import time_skipping_server
 from tests.integration.workflows.scripted import Script
 from tests.integration.workflows.scripted_backfill import BackfillScript
 
-from contactsync.activities.messages import BackfillArgs, BackfillResult, SyncArgs
+from contactsync.activities.messages import BackfillArgs, BackfillResult, PassResult, PassWanted, SyncArgs
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.identifiers import backfill_workflow_id, sync_workflow_id
@@ -24,7 +24,7 @@ from contactsync.workers.embedded.temporal import TemporalServer
 from contactsync.workers.search_attributes import add_missing_attributes
 from contactsync.workers.syncs import SEARCH_ATTRIBUTES
 from contactsync.workflows.backfill import Backfill
-from contactsync.workflows.connection_sync import ConnectionSync
+from contactsync.workflows.connection_sync import UNDER_WAY, ConnectionSync
 
 TENANT: Final = UUID("5b0f8f0e-6a53-4c0e-9d5f-0d6f4f0c7d11")
 CONNECTION: Final = UUID("0c8f5d1a-93f0-4c3a-8a53-64a5a4f6f0a2")
@@ -87,6 +87,14 @@ async def syncing(environment: WorkflowEnvironment, script: Script, **args: obje
             yield handle
         finally:
             await handle.terminate()
+
+
+async def result_of(environment: WorkflowEnvironment, handle: Handle, asked: PassResult) -> PassResult:
+    """What the pass did that somebody asked for, in whichever run it ends."""
+    latest = environment.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
+    while asked.outcome == UNDER_WAY:
+        asked = await latest.execute_update(ConnectionSync.await_pass, PassWanted(number=asked.number))
+    return asked
 
 
 @asynccontextmanager

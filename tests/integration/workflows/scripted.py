@@ -60,7 +60,9 @@ class Script:
     interval_seconds: int = 900
     fetch_fails: list[ContactSyncError] = field(default_factory=list[ContactSyncError])
     fetch_always_fails: type[ContactSyncError] | None = None
+    fails_at: dict[int, ContactSyncError] = field(default_factory=dict[int, ContactSyncError])
     waits: list[float] = field(default_factory=list[float])
+    waits_at: dict[int, float] = field(default_factory=dict[int, float])
     paused_in_database: str | None = None
     hold_writing: asyncio.Event | None = None
     hold_fetching: asyncio.Event | None = None
@@ -104,6 +106,10 @@ class Script:
             raise self.fetch_fails.pop(0)
         if self.fetch_always_fails is not None:
             raise self.fetch_always_fails
+        if request.page in self.fails_at:
+            raise self.fails_at.pop(request.page)
+        if request.page in self.waits_at:
+            return waiting(request, self.waits_at.pop(request.page))
         if self.waits:
             return waiting(request, self.waits.pop(0))
         head = PageHead(
@@ -136,6 +142,7 @@ class Script:
 
     @activity.defn(name=CLOSE_PASS)
     async def close_pass(self, request: ClosePass) -> None:
+        self.events.append("close")
         self.closed.append(request.outcome)
 
     @activity.defn(name=SET_PAUSED)

@@ -1,49 +1,32 @@
 """`ConnectionSync` under the time-skipping server, sealed as in production, with scripted activities."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
-from tests.integration.workflows.running import TENANT, know_attributes, syncing, time_skipping, until
+from tests.integration.workflows.running import result_of, syncing, until
 from tests.integration.workflows.scripted import Script
 
 from contactsync.activities.messages import PauseRequest
-from contactsync.codecs.keys.file_root import FileRootKey
-from contactsync.codecs.keys.memory_store import MemoryKeyStore
-from contactsync.codecs.keys.ring import KeyRing
-from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.errors import CredentialsRejected, SourceAddressWrong, SourceUnavailable
-from contactsync.workers.embedded.installed import temporal_program
 from contactsync.workflows.connection_sync import ConnectionSync
 
 
-@pytest.fixture
-async def client(tmp_path: Path) -> AsyncGenerator[WorkflowEnvironment]:
-    """A time-skipping Temporal whose clients seal."""
-    ring = KeyRing(MemoryKeyStore(), FileRootKey.create(tmp_path / "root.key"))
-    await ring.create_tenant(TENANT)
-    async with time_skipping(ring) as environment:
-        yield environment
-
-
-async def test_a_pass_writes_every_page_once_in_order_and_reports_the_sum(client: WorkflowEnvironment) -> None:
+async def test_a_pass_writes_every_page_once_in_order_and_reports_the_sum(environment: WorkflowEnvironment) -> None:
     """Three pages of ten are written in order, and the update returns thirty added."""
     script = Script(pages=3)
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         result = await handle.execute_update(ConnectionSync.sync_now)
     assert result.outcome == "completed"
     assert script.written[:3] == [1, 2, 3]
     assert (result.counts.pages, result.counts.added) == (3, 30)
 
 
-async def test_the_next_page_is_fetched_while_one_is_written(client: WorkflowEnvironment) -> None:
+async def test_the_next_page_is_fetched_while_one_is_written(environment: WorkflowEnvironment) -> None:
     """With writing held back, page 2 is fetched before page 1 is written."""
     script = Script(pages=3, hold_writing=asyncio.Event())
-    async with syncing(client, script, next_due=None):
+    async with syncing(environment, script, next_due=None):
         await until(lambda: "fetch 2" in script.events)
         assert "write 1" not in script.events
         assert script.hold_writing is not None
@@ -51,32 +34,32 @@ async def test_the_next_page_is_fetched_while_one_is_written(client: WorkflowEnv
         await until(lambda: script.written == [1, 2, 3])
 
 
-async def test_passes_follow_each_other_at_the_interval(client: WorkflowEnvironment) -> None:
+async def test_passes_follow_each_other_at_the_interval(environment: WorkflowEnvironment) -> None:
     """An hour at an interval of 15 to 16 minutes has four more passes, none asked for."""
     script = Script(pages=1)
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         await handle.execute_update(ConnectionSync.sync_now)
         before = script.passes
-        await client.sleep(timedelta(minutes=65))
+        await environment.sleep(timedelta(minutes=65))
         assert script.passes - before == 4
 
 
-async def test_refused_credentials_pause_the_connection_with_the_reason(client: WorkflowEnvironment) -> None:
+async def test_refused_credentials_pause_the_connection_with_the_reason(environment: WorkflowEnvironment) -> None:
     """The pass ends at once, the pause is recorded with its code, and no further pass is tried."""
     script = Script(fetch_fails=[CredentialsRejected()])
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         result = await handle.execute_update(ConnectionSync.sync_now)
         assert (result.outcome, result.paused) == ("CredentialsRejected", "CredentialsRejected")
         await until(lambda: script.pauses == ["CredentialsRejected"])
-        await client.sleep(timedelta(hours=5))
+        await environment.sleep(timedelta(hours=5))
         assert script.passes == 1
         assert (await handle.query(ConnectionSync.progress)).state == "paused"
 
 
-async def test_resume_syncs_at_once(client: WorkflowEnvironment) -> None:
+async def test_resume_syncs_at_once(environment: WorkflowEnvironment) -> None:
     """After `resume` the pause is cleared in the database and a pass runs."""
     script = Script(pages=1, fetch_fails=[CredentialsRejected()])
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         await handle.execute_update(ConnectionSync.sync_now)
         await until(lambda: script.pauses == ["CredentialsRejected"])
         await handle.signal(ConnectionSync.resume)
@@ -84,30 +67,30 @@ async def test_resume_syncs_at_once(client: WorkflowEnvironment) -> None:
         assert script.pauses == ["CredentialsRejected", None]
 
 
-async def test_an_unavailable_source_is_tried_again(client: WorkflowEnvironment) -> None:
+async def test_an_unavailable_source_is_tried_again(environment: WorkflowEnvironment) -> None:
     """Two failures that may be retried do not end the pass."""
     script = Script(pages=1, fetch_fails=[SourceUnavailable(), SourceUnavailable()])
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         result = await handle.execute_update(ConnectionSync.sync_now)
     assert result.outcome == "completed"
     assert script.events.count("fetch 1") == 3
 
 
 async def test_an_error_that_cannot_be_retried_ends_the_pass_and_the_next_one_tries_anew(
-    client: WorkflowEnvironment,
+    environment: WorkflowEnvironment,
 ) -> None:
     """The pass is closed with the error's code, and the next pass completes."""
     script = Script(pages=1, fetch_fails=[SourceAddressWrong()])
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         assert (await handle.execute_update(ConnectionSync.sync_now)).outcome == "SourceAddressWrong"
         assert script.closed == ["SourceAddressWrong"]
         assert (await handle.execute_update(ConnectionSync.sync_now)).outcome == "completed"
 
 
-async def test_a_pause_stops_after_the_page_under_way(client: WorkflowEnvironment) -> None:
+async def test_a_pause_stops_after_the_page_under_way(environment: WorkflowEnvironment) -> None:
     """What was fetched is written, no further page is; the cursor stays where it was."""
     script = Script(pages=50, hold_fetching=asyncio.Event())
-    async with syncing(client, script, next_due=None) as handle:
+    async with syncing(environment, script, next_due=None) as handle:
         await until(lambda: "fetch 1" in script.events)
         await handle.signal(ConnectionSync.pause, PauseRequest(reason="maintenance"))
         assert script.hold_fetching is not None
@@ -118,19 +101,19 @@ async def test_a_pause_stops_after_the_page_under_way(client: WorkflowEnvironmen
         assert (await handle.execute_update(ConnectionSync.sync_now)).outcome == "paused"
 
 
-async def test_a_pause_recorded_while_no_workflow_ran_is_honoured(client: WorkflowEnvironment) -> None:
+async def test_a_pause_recorded_while_no_workflow_ran_is_honoured(environment: WorkflowEnvironment) -> None:
     """The ticket says paused, so nothing is fetched."""
     script = Script(paused_in_database="operator")
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         result = await handle.execute_update(ConnectionSync.sync_now)
         assert (result.outcome, result.paused) == ("paused", "operator")
-        assert script.events == []
+        assert script.events == ["close"]
 
 
-async def test_a_sync_asked_for_during_a_pass_starts_after_that_moment(client: WorkflowEnvironment) -> None:
+async def test_a_sync_asked_for_during_a_pass_starts_after_that_moment(environment: WorkflowEnvironment) -> None:
     """An update that comes while a pass runs is answered by the next pass, not by the one under way."""
     script = Script(pages=1, hold_fetching=asyncio.Event())
-    async with syncing(client, script, next_due=None) as handle:
+    async with syncing(environment, script, next_due=None) as handle:
         await until(lambda: "fetch 1" in script.events)
         asking = asyncio.create_task(handle.execute_update(ConnectionSync.sync_now))
         await handle.query(ConnectionSync.progress)
@@ -140,14 +123,14 @@ async def test_a_sync_asked_for_during_a_pass_starts_after_that_moment(client: W
         assert script.passes == 2
 
 
-async def test_a_run_ends_within_a_day_and_carries_its_state_on(client: WorkflowEnvironment) -> None:
+async def test_a_run_ends_within_a_day_and_carries_its_state_on(environment: WorkflowEnvironment) -> None:
     """After 25 idle hours the workflow is another run, still paused and with the same last pass."""
     script = Script(pages=1, fetch_fails=[CredentialsRejected()])
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         await handle.execute_update(ConnectionSync.sync_now)
         before = await handle.query(ConnectionSync.progress)
-        await client.sleep(timedelta(hours=25))
-        latest: WorkflowHandle[ConnectionSync, None] = client.client.get_workflow_handle_for(
+        await environment.sleep(timedelta(hours=25))
+        latest: WorkflowHandle[ConnectionSync, None] = environment.client.get_workflow_handle_for(
             ConnectionSync.run, handle.id
         )
         description = await latest.describe()
@@ -157,20 +140,20 @@ async def test_a_run_ends_within_a_day_and_carries_its_state_on(client: Workflow
         assert (after.state, after.paused, after.last) == ("paused", "CredentialsRejected", before.last)
 
 
-async def test_the_state_travels_with_continue_as_new_while_somebody_waits(client: WorkflowEnvironment) -> None:
+async def test_the_state_travels_with_continue_as_new_while_somebody_waits(environment: WorkflowEnvironment) -> None:
     """An update sent while a run is about to end is answered, whichever run answers it."""
     script = Script(pages=1)
-    async with syncing(client, script) as handle:
-        latest = client.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
+    async with syncing(environment, script) as handle:
+        latest = environment.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
         for _ in range(3):
-            await client.sleep(timedelta(hours=23, minutes=59))
+            await environment.sleep(timedelta(hours=23, minutes=59))
             assert (await latest.execute_update(ConnectionSync.sync_now)).outcome == "completed"
 
 
-async def test_the_server_holds_no_contact_in_the_clear(client: WorkflowEnvironment) -> None:
+async def test_the_server_holds_no_contact_in_the_clear(environment: WorkflowEnvironment) -> None:
     """The body that the scripted source returns is nowhere in the history."""
     script = Script(pages=2)
-    async with syncing(client, script) as handle:
+    async with syncing(environment, script) as handle:
         await handle.execute_update(ConnectionSync.sync_now)
         history = await handle.fetch_history()
         blob = b"".join(event.SerializeToString() for event in history.events)
@@ -178,20 +161,13 @@ async def test_the_server_holds_no_contact_in_the_clear(client: WorkflowEnvironm
         assert b"betelgeuse" not in blob
 
 
-async def test_a_run_ends_when_temporal_suggests_it(tmp_path: Path) -> None:
-    """On a real server that suggests it at 40 events, passes go on in new runs and no state is lost."""
-    ring = KeyRing(MemoryKeyStore(), FileRootKey.create(tmp_path / "root.key"))
-    await ring.create_tenant(TENANT)
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_program()),
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
-        plugins=[SealingPlugin(ring)],
-    ) as environment:
-        await know_attributes(environment)
-        script = Script(pages=2)
-        async with syncing(environment, script) as handle:
-            latest = environment.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
-            for number in range(1, 6):
-                assert (await latest.execute_update(ConnectionSync.sync_now)).counts.added == 20
-                assert (await latest.query(ConnectionSync.progress)).passes == number
-            assert (await latest.describe()).run_id != handle.first_execution_run_id
+async def test_a_run_ends_when_temporal_suggests_it(suggesting: WorkflowEnvironment) -> None:
+    """Passes go on in new runs, and no state is lost."""
+    script = Script(pages=2)
+    async with syncing(suggesting, script) as handle:
+        latest = suggesting.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
+        for number in range(1, 8):
+            asked = await latest.execute_update(ConnectionSync.sync_now)
+            assert (await result_of(suggesting, handle, asked)).counts.added == 20
+            assert (await latest.query(ConnectionSync.progress)).passes == number
+        assert (await latest.describe()).run_id != handle.first_execution_run_id
