@@ -170,7 +170,7 @@ class Link:
     async def copy(self) -> dict[str, int]:
         """What is held: id → version."""
         held = self.platform.contacts.all_of(self.ref)
-        return {contact.source_id: _version(contact.content) async for contact in held}
+        return {contact.source_id: version_of(contact.content) async for contact in held}
 
     async def people(self) -> dict[str, UUID]:
         """What is held: id → the platform's own id of the person."""
@@ -198,6 +198,7 @@ async def _run(work: Callable[[Sent], Awaitable[Answered]], argument: Sent) -> A
     return await ActivityEnvironment().run(work, argument)
 
 
-def _version(content: bytes) -> int:
+def version_of(content: bytes) -> int:
+    """The version that the title of a made-up contact ends in."""
     titles: list[dict[str, str]] = json.loads(content)["titles"]
     return int(titles[0]["name"].rpartition("r")[2])
