@@ -157,9 +157,11 @@ class Backfill:
     async def _stretch(self) -> str | None:
         """Open the backfill and work on its parts; None when something came in between and it is to be opened anew."""
         try:
+            resumed = self._resumed
             ticket = await self._open(plan=True)
-            if ticket.state == _PAUSED:  # paused while no workflow ran
-                self._paused = self._recorded_pause = _OPERATOR
+            if ticket.state == _PAUSED:  # while no workflow ran; or `resume` came while it was read
+                self._recorded_pause = _OPERATOR
+                self._paused = _OPERATOR if self._resumed == resumed else None
                 return None
             if ticket.state != _RUNNING:
                 return ticket.state
@@ -228,15 +230,14 @@ class Backfill:
                 self._continue_as_new()
 
     async def _record_pause(self) -> None:
-        wanted = self._paused
-        if wanted == self._recorded_pause:
-            return
-        try:
-            await self._steps.record_pause(paused=wanted is not None)
-        except ActivityError as error:  # it has ended: opening it tells how
-            if is_cancelled_exception(error):
-                raise
-        self._recorded_pause = wanted
+        """Until the database says what the workflow says: either may change while the other is told."""
+        while (wanted := self._paused) != self._recorded_pause:
+            try:
+                await self._steps.record_pause(paused=wanted is not None)
+            except ActivityError as error:  # it is gone, and opening it tells so
+                if is_cancelled_exception(error):
+                    raise
+            self._recorded_pause = wanted
 
     async def _close(self, outcome: str) -> BackfillResult:
         self._phase = "closing"

@@ -60,7 +60,7 @@ class ConnectionSync:
         self._args = args
         self._steps = Steps(args.tenant_id, args.connection_id)
         self._paused = args.paused
-        self._recorded_pause = args.paused
+        self._recorded_pause: str | None = args.paused
         self._last = args.last
         self._next_due = args.next_due
         self._under_way = args.under_way
@@ -68,6 +68,7 @@ class ConnectionSync:
         self._started = args.passes + (1 if args.under_way else 0)
         self._requested = args.requested
         self._asked = 0
+        self._resumed = 0
         self._syncing = args.under_way is not None
         self._leaving = False
         self._page = 0
@@ -136,6 +137,7 @@ class ConnectionSync:
         """Go on, with a pass at once."""
         self._paused = None
         self._next_due = None
+        self._resumed += 1
 
     @workflow.query
     def progress(self) -> Progress:
@@ -220,24 +222,38 @@ class ConnectionSync:
         return self._paused is not None and not self._syncing
 
     async def _record_pause(self) -> None:
-        if self._paused != self._recorded_pause:
+        """Until the database says what the workflow says: either may change while the other is told."""
+        while self._paused != self._recorded_pause:
             wanted = self._paused
             await self._steps.record_pause(wanted)
             self._recorded_pause = wanted
             self._tell_state()
+            if not self._goes_on:
+                return
 
     async def _pass(self, under_way: PassUnderWay | None) -> None:
         """A new pass, or the rest of one that began in the run before."""
         under_way = under_way or self._begin()
         ticket: PassTicket | None = None
+        resumed = self._resumed
         try:
             ticket = await self._steps.open(under_way.pass_id)
+            await self._adopt_pause(ticket, is_older=self._goes_on and self._resumed > resumed)
             outcome = await self._pages(ticket)
         except ActivityError as error:
             outcome = outcome_of(error)
         if outcome == UNDER_WAY:
             await self._continue_in_mid_pass(under_way)
         await self._end_pass(under_way, ticket, outcome)
+
+    async def _adopt_pause(self, ticket: PassTicket, *, is_older: bool) -> None:
+        """Take over what the database says, for it may have been paused while no workflow ran; `is_older`: `resume`
+        came while it was read, so it is the database that must be told."""
+        self._recorded_pause = ticket.paused
+        if is_older:
+            await self._record_pause()
+        elif ticket.paused is not None:
+            self._paused = ticket.paused
 
     def _begin(self) -> PassUnderWay:
         self._requested = False
@@ -249,10 +265,7 @@ class ConnectionSync:
     async def _pages(self, ticket: PassTicket) -> str:
         """Walk to the source's present; `paused` when a pause came in between, `under_way` when the run is too long."""
         self._holding = ticket.holding
-        self._recorded_pause = ticket.paused
-        if ticket.paused is not None:  # paused while no workflow ran
-            self._paused = ticket.paused
-        if ticket.paused is not None or (self._goes_on and self._paused is not None):
+        if self._paused is not None and (self._goes_on or ticket.paused is not None):
             return PAUSED
         steps = self._steps.pages(ticket, thorough=self._goes_on)
         if await PageWalk(steps, self, ticket.page, ticket.cursor).run():

@@ -66,6 +66,8 @@ class Script:
     paused_in_database: str | None = None
     hold_writing: asyncio.Event | None = None
     hold_fetching: asyncio.Event | None = None
+    hold_pausing: asyncio.Event | None = None
+    hold_opening: asyncio.Event | None = None
     events: list[str] = field(default_factory=list[str])
     written: list[int] = field(default_factory=list[int])
     closed: list[str] = field(default_factory=list[str])
@@ -84,6 +86,10 @@ class Script:
             self.passes += 1
             self.page = 0
         self.opened.append(request.pass_id)
+        paused = self.paused_in_database
+        self.events.append("open")
+        if self.hold_opening is not None:
+            await self.hold_opening.wait()
         return PassTicket(
             tenant_id=request.tenant_id,
             connection_id=request.connection_id,
@@ -92,7 +98,7 @@ class Script:
             cursor=self.cursor,
             interval_seconds=self.interval_seconds,
             jitter_seconds=60,
-            paused=self.paused_in_database,
+            paused=paused,
             page=self.page,
             holding=self.hold_id is not None,
         )
@@ -147,7 +153,11 @@ class Script:
 
     @activity.defn(name=SET_PAUSED)
     async def set_paused(self, request: SetPaused) -> None:
+        self.events.append(f"pause {request.paused}")
+        if self.hold_pausing is not None:
+            await self.hold_pausing.wait()
         self.pauses.append(request.paused)
+        self.paused_in_database = request.paused
 
     @activity.defn(name=DECIDE_DELETES)
     async def decide_deletes(self, request: DecideDeletes) -> DeletesDecided:

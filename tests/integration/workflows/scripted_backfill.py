@@ -52,6 +52,7 @@ class BackfillScript:
     redo_at: set[Place] = field(default_factory=set[Place])
     hold_fetching: asyncio.Event | None = None
     hold_writing: asyncio.Event | None = None
+    hold_pausing: asyncio.Event | None = None
     events: list[str] = field(default_factory=list[str])
     written: list[Place] = field(default_factory=list[Place])
     openings: list[UUID] = field(default_factory=list[UUID])
@@ -123,6 +124,9 @@ class BackfillScript:
 
     @activity.defn(name=SET_BACKFILL_PAUSED)
     async def set_backfill_paused(self, request: SetBackfillPaused) -> None:
+        self.events.append(f"pause {request.paused}")
+        if self.hold_pausing is not None:
+            await self.hold_pausing.wait()
         self.pauses.append(request.paused)
         self.is_paused = request.paused
 

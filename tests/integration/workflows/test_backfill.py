@@ -79,6 +79,22 @@ async def test_a_pause_is_recorded_and_resuming_goes_on_after_the_last_page(envi
     assert len(script.openings) == 2
 
 
+async def test_resuming_while_the_pause_is_recorded_is_not_lost(environment: WorkflowEnvironment) -> None:
+    """The database is told of both, one after the other, and the backfill goes on."""
+    script = BackfillScript(pages={0: 3}, hold_fetching=asyncio.Event(), hold_pausing=asyncio.Event())
+    async with backfilling(environment, script) as handle:
+        await until(lambda: "fetch 0/1" in script.events)
+        await handle.signal(Backfill.pause, PauseRequest(reason="maintenance"))
+        assert script.hold_fetching is not None
+        script.hold_fetching.set()
+        await until(lambda: "pause True" in script.events)
+        await handle.signal(Backfill.resume)
+        assert script.hold_pausing is not None
+        script.hold_pausing.set()
+        assert (await handle.result()).outcome == "completed"
+    assert script.pauses == [True, False]
+
+
 async def test_a_pause_recorded_while_no_workflow_ran_is_honoured(environment: WorkflowEnvironment) -> None:
     """The ticket says paused, so nothing is fetched until `resume`."""
     script = BackfillScript(is_paused=True)
@@ -112,10 +128,10 @@ async def test_a_backfill_can_be_cancelled_whatever_it_waits_for(real: WorkflowE
         assert (await handle.result()).outcome == "cancelled"
 
 
-async def test_a_page_overtaken_by_a_sweep_is_fetched_again(environment: WorkflowEnvironment) -> None:
+async def test_a_page_overtaken_by_a_sweep_is_fetched_again(real: WorkflowEnvironment) -> None:
     """`redo` writes nothing: the page is fetched again, and what was fetched behind it is thrown away."""
     script = BackfillScript(pages={0: 4}, redo_at={(0, 2), (0, 4)})
-    async with backfilling(environment, script) as handle:
+    async with backfilling(real, script) as handle:
         result = await handle.result()
     assert (result.outcome, script.written) == ("completed", [(0, 1), (0, 2), (0, 3), (0, 4)])
     assert script.events.count("fetch 0/2") == 2

@@ -107,7 +107,32 @@ async def test_a_pause_recorded_while_no_workflow_ran_is_honoured(environment: W
     async with syncing(environment, script) as handle:
         result = await handle.execute_update(ConnectionSync.sync_now)
         assert (result.outcome, result.paused) == ("paused", "operator")
-        assert script.events == ["close"]
+        assert script.events == ["open", "close"]
+
+
+async def test_resuming_while_the_pause_is_recorded_is_not_lost(environment: WorkflowEnvironment) -> None:
+    """The database is told of both, one after the other, and the sync goes on."""
+    script = Script(pages=1, hold_pausing=asyncio.Event())
+    async with syncing(environment, script) as handle:
+        await handle.signal(ConnectionSync.pause, PauseRequest(reason="maintenance"))
+        await until(lambda: "pause maintenance" in script.events)
+        await handle.signal(ConnectionSync.resume)
+        assert script.hold_pausing is not None
+        script.hold_pausing.set()
+        await until(lambda: script.written == [1])
+    assert script.pauses == ["maintenance", None]
+
+
+async def test_resuming_while_an_older_pause_is_read_is_not_lost(environment: WorkflowEnvironment) -> None:
+    """What the database said a moment before is older than what somebody wants now: it is told, and the pass runs."""
+    script = Script(pages=1, paused_in_database="operator", hold_opening=asyncio.Event())
+    async with syncing(environment, script, next_due=None) as handle:
+        await until(lambda: "open" in script.events)
+        await handle.signal(ConnectionSync.resume)
+        assert script.hold_opening is not None
+        script.hold_opening.set()
+        await until(lambda: script.written == [1])
+    assert script.pauses == [None]
 
 
 async def test_a_sync_asked_for_during_a_pass_starts_after_that_moment(environment: WorkflowEnvironment) -> None:
@@ -142,7 +167,7 @@ async def test_a_run_ends_within_a_day_and_carries_its_state_on(environment: Wor
 
 async def test_the_state_travels_with_continue_as_new_while_somebody_waits(environment: WorkflowEnvironment) -> None:
     """An update sent while a run is about to end is answered, whichever run answers it."""
-    script = Script(pages=1)
+    script = Script(pages=1, interval_seconds=6 * 3600)
     async with syncing(environment, script) as handle:
         latest = environment.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
         for _ in range(3):
