@@ -1,4 +1,4 @@
-"""HTTP for every source: the only module that knows httpx.
+"""HTTP for every source: only this module, and the wire below it, know httpx.
 
 What leaves this module is an `Answer`, or an error of `contactsync.errors` whose text is ours alone: no URL, no
 header and no word of the other side is in it. Nothing is tried twice here; Temporal does that.
