@@ -274,12 +274,22 @@ CHAINS: dict[str, Callable[[bytes | None], FetchedPage]] = {
 }
 
 
+WORDS = {
+    "stuck": "does not advance",
+    "circle": "in a circle",
+    "repeats": "same page again",
+    "empty": "empty pages",
+    "endless": "do not come to an end",
+    "restarts": "takes back each listing",
+}
+
+
 @pytest.mark.parametrize("chain", CHAINS)
 async def test_pages_that_lead_nowhere_end_the_pass(prepare: Prepare, chain: str) -> None:
     """Each way in which a source's pages never come to an end is named, at the latest after the pages allowed."""
     bench = await prepare(Script(CHAINS[chain]))
     bench.bounds = Bounds(pages=60, empty=20)
-    with pytest.raises(SourceLoops):
+    with pytest.raises(SourceLoops, match=WORDS[chain]):
         await bench.follow(None)
 
 
