@@ -113,7 +113,7 @@ def order(found: "Backfill") -> dict[str, object]:
         "backfill": f"{found.number}, {found.backfill_id}",
         "since": found.since,
         "dry run": True if found.dry_run else None,
-        "at most": f"{found.rows_per_second:g} contacts/s" if found.rows_per_second else None,
+        "at most": f"{found.rows_per_second:g} contacts a second" if found.rows_per_second else None,
     }
 
 
@@ -184,7 +184,7 @@ def _measured(found: "Backfill", measured: Measured) -> dict[str, object]:
     return {
         "contacts": _of_total(measured.contacts, found.total),
         "counts": ", ".join(f"{count} {name}" for name, count in counts.items() if count) or None,
-        "speed": f"{measured.per_second:.1f} contacts/s" if measured.per_second is not None else None,
+        "speed": f"{measured.per_second:.1f} contacts a second" if measured.per_second is not None else None,
         "left": f"about {show_duration(measured.left)}" if measured.left is not None else None,
     }
 
