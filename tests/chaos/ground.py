@@ -13,13 +13,16 @@ from tests.chaos.armed import Fault
 from tests.chaos.ledger import Ledger, differences, version_of
 from tests.chaos.processes import WorkerProcess
 
-from contactsync.activities.messages import ConnectionRef, PassResult
+from contactsync.activities.messages import BackfillResult, ConnectionRef, PassResult
 from contactsync.activities.sources.simulator.face import serving
 from contactsync.activities.sources.simulator.provider import Provider
 from contactsync.activities.sources.simulator.settings_file import rest_settings
+from contactsync.activities.store.backfill_rows import NewBackfill
+from contactsync.activities.store.backfills import Backfills
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
 from contactsync.codecs.audit.log import AuditKind
 from contactsync.postgres import owner_connection
+from contactsync.workers.backfills import BackfillRun, BackfillRuns
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.demo.run import settings_of
 from contactsync.workers.embedded.folders import service_user, temporary_folder
@@ -28,9 +31,13 @@ from contactsync.workers.embedded.stack import Stack
 from contactsync.workers.settings import Settings
 from contactsync.workers.syncs import Sync, Syncs
 from contactsync.workers.worker import make_worker
+from contactsync.workflows.backfill import Backfill
 
-PEOPLE: Final = 40
-PAGE_ROWS: Final = 5
+PEOPLE: Final = 16
+PAGE_ROWS: Final = 4
+FOLDERS: Final = ("a", "b", "c")
+"""The parts of a backfill."""
+
 SUGGESTED_AFTER_EVENTS: Final = 60
 """Temporal suggests a new run after so many events, so that a pass of a few pages meets the end of a run."""
 
@@ -59,10 +66,15 @@ class Ground:
         return self.stack.postgres.url(DATABASE)
 
     @asynccontextmanager
-    async def place(self, provider: Provider, *, reconcile_hours: float = 24.0) -> AsyncGenerator["Place"]:
-        """A new tenant with one connection to this provider."""
-        further = {"capabilities": {"reconcile_hours": reconcile_hours}}
-        tenant = await self.parts.directory.add_tenant("Chaos", TenantPolicy(default_region="DE"))
+    async def place(self, people: int = PEOPLE, *, reconcile_hours: float = 24.0) -> AsyncGenerator["Place"]:
+        """A new tenant with one connection to a provider with so many people."""
+        provider = Provider(people, folders=FOLDERS)
+        further = {
+            "capabilities": {"reconcile_hours": reconcile_hours},
+            "parts": {"params": {"folder": "{value}"}, "values": FOLDERS},
+        }
+        policy = TenantPolicy(default_region="DE", delete_floor=people * 10)
+        tenant = await self.parts.directory.add_tenant("Chaos", policy)
         async with serving(provider) as url:
             new = NewConnection(
                 kind="rest",
@@ -117,6 +129,18 @@ class Place:
         syncs = Syncs(self.ground.client, self.queue)
         return await syncs.result(self.sync, await syncs.sync_now(self.sync))
 
+    async def backfill(self) -> BackfillRun:
+        """A new backfill, or the one under way; started."""
+        backfills = Backfills(self.ground.parts.database, self.ground.parts.ring)
+        backfill = await backfills.request(self.ref, NewBackfill(window=2), actor="test")
+        run = BackfillRun(self.sync, backfill.backfill_id, backfill.number)
+        await BackfillRuns(self.ground.client, self.queue).start(run)
+        return run
+
+    async def filled(self, run: BackfillRun) -> BackfillResult:
+        """Wait for a backfill."""
+        return await self.ground.client.get_workflow_handle_for(Backfill.run, run.workflow_id).result()
+
     async def held(self) -> dict[str, int]:
         """What the database holds: source id → version."""
         contacts = [contact async for contact in self.ground.parts.contacts.all_of(self.ref)]
@@ -126,13 +150,15 @@ class Place:
 
     async def check(self) -> None:
         """Equal to the source, nothing ever went back, and all the counters say the same."""
-        assert differences(self.ledger.people(), await self.held()) == {}
+        found = differences(self.ledger.people(), await self.held())
+        assert not found, found
         await self.check_history()
         await self.check_counters()
 
     async def check_history(self) -> None:
         """Nothing ever went back."""
-        assert await history.violations(self.ground.superuser_url, self.ground.parts.ring, self.ref) == []
+        found = await history.violations(self.ground.superuser_url, self.ground.parts.ring, self.ref)
+        assert not found, found
 
     async def check_counters(self) -> None:
         """Passes, backfills and approvals add up to what there is, and the audit log tells the same, page by page."""
@@ -143,11 +169,12 @@ class Place:
             rows = await connection.fetch(_ENTRIES, self.sync.tenant_id)
         assert not [row for row in (*passes, *backfills) if row["ended_at"] is None], "something was never ended"
         told = Told([json.loads(row["entry"]) for row in rows])
-        assert told.of_passes() == _sum(dict(row) for row in passes)
+        passed = _sum(dict(row) for row in passes)
         filled = _sum(json.loads(row["counts"]) for row in backfills)
-        assert told.of_backfills() == filled
-        done = [told.of_passes(), filled]
-        assert sum(each["added"] - each["deleted"] for each in done) - told.approved() == live
+        assert told.of_passes() == passed, (told.of_passes(), passed)
+        assert told.of_backfills() == filled, (told.of_backfills(), filled)
+        done = sum(each["added"] - each["deleted"] for each in (passed, filled)) - told.approved()
+        assert done == live, (passed, filled, live)
         pages = told.pages()
         assert len(pages) == len(set(pages)), "a page was committed twice"
 

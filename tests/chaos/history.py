@@ -5,7 +5,7 @@ content, opened: of each source id, the versions that were ever held come in the
 and one that was deleted comes back only in a later version.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -39,7 +39,7 @@ async def violations(superuser_url: str, ring: KeyRing, ref: ConnectionRef) -> l
     return [*_columns(contacts), *_contents(contacts, sealer), *_marches(progress)]
 
 
-def _columns(rows: Iterable[Row]) -> list[str]:
+def _columns(rows: Sequence[Row]) -> list[str]:
     found: list[str] = []
     for versions in _by(rows, "source_index").values():
         for older, newer in pairwise(versions):
@@ -48,8 +48,12 @@ def _columns(rows: Iterable[Row]) -> list[str]:
                 found.append(f"{place}: the row was removed, and what arrives late can bring it back")
             if _is_older(newer, older):
                 found.append(f"{place}: an older version over a newer one")
-            if newer["generation"] < older["generation"]:
-                found.append(f"{place}: generation {older['generation']} fell to {newer['generation']}")
+    for versions in _by(rows, "contact_id").values():
+        found += [
+            f"{newer['contact_id']} at {newer['written']}: its generation fell to {newer['generation']}"
+            for older, newer in pairwise(versions)
+            if newer["generation"] < older["generation"]
+        ]
     return found
 
 
@@ -91,8 +95,8 @@ def _marches(rows: Iterable[Row]) -> list[str]:
     ]
 
 
-def _by(rows: Iterable[Row], column: str) -> dict[bytes, list[Row]]:
-    grouped: dict[bytes, list[Row]] = {}
+def _by(rows: Iterable[Row], column: str) -> dict[object, list[Row]]:
+    grouped: dict[object, list[Row]] = {}
     for row in rows:
         grouped.setdefault(row[column], []).append(row)
     return grouped

@@ -48,7 +48,8 @@ class Ledger:
                     self.provider.merge(source_id, people[position - 1])
                 case _:
                     continue
-        self.provider.add(max(1, len(people) // 8))
+        for position in range(max(1, len(people) // 8)):
+            self.provider.add(folder=self.provider.folders[position % len(self.provider.folders)])
 
     def rename(self, source_id: str) -> str:
         """Another id for the same person."""

@@ -13,7 +13,7 @@ from tests.chaos.armed import FINISHED, REACHED, Fault, work
 
 from contactsync.workers.settings import Settings
 
-STRIKES_WITHIN_SECONDS: Final = 90.0
+STRIKES_WITHIN_SECONDS: Final = 200.0
 
 _forks = get_context("forkserver")
 _forks.set_forkserver_preload(["tests.chaos.armed"])

@@ -1,68 +1,88 @@
 """A worker dies at every point there is, once, and another goes on.
 
-All points are tried side by side, each on a connection of its own, since what takes time is that Temporal waits for the
-heartbeat of a worker that is dead.
+Points come in relays: of each the first worker dies at the first point, its heir at the second, and so on. Relays run
+side by side, each on a connection of its own, since what takes time is that Temporal waits for the dead.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
 from tests.chaos.armed import Fault
-from tests.chaos.ground import ALWAYS, PEOPLE, Ground, Place, running_ground
+from tests.chaos.ground import ALWAYS, Ground, Place, running_ground
 
-from contactsync.activities.sources.simulator.provider import Provider
-
-AT_THE_SAME_TIME: Final = 20
-
-PAGE_POINTS: Final = (
-    "starts",
-    "transaction.begun",
-    "transaction.commits",
-    "transaction.committed",
-    "heartbeat.due",
-    "heartbeat.sent",
-    "ends",
-)
-
-LIVE: Final = (
-    *(Fault(f"open_pass.{what}") for what in PAGE_POINTS if not what.startswith("heartbeat")),
-    *(Fault(f"{activity}_page.{what}", 3) for activity in ("fetch", "sanitize", "upsert") for what in PAGE_POINTS),
-    Fault("ConnectionSync.schedules.open_pass"),
-    *(Fault(f"ConnectionSync.schedules.{activity}_page", 3) for activity in ("fetch", "sanitize", "upsert")),
-    Fault("ConnectionSync.continues_as_new"),
-)
-NAMES: Final = tuple(fault.point for fault in LIVE)
-
-Story = Callable[[Place, Fault], Awaitable[None]]
+AROUND: Final = ("starts", "ends")
+TRANSACTION: Final = ("transaction.begun", "transaction.commits", "transaction.committed")
+HEARTBEAT: Final = ("heartbeat.due", "heartbeat.sent")
+PAGES: Final = ("fetch_page", "sanitize_page", "upsert_page")
 
 
-async def dies_and_another_goes_on(place: Place, fault: Fault) -> None:
-    """The worker of a second pass, with everything to do, dies; the source changes meanwhile; an heir ends the pass."""
+@dataclass(frozen=True)
+class Relay:
+    """Points in the order in which they are come by, in a pass or in a backfill."""
+
+    points: tuple[str, ...]
+    is_backfill: bool
+
+
+def _of_pass(moment: str) -> Relay:
+    first = () if moment in HEARTBEAT else (f"open_pass.{moment}",)  # it is too short to have a heartbeat
+    return Relay((*first, *(f"{page}.{moment}" for page in PAGES)), is_backfill=False)
+
+
+def _of_backfill(moment: str) -> Relay:
+    activities = ("open_backfill", *PAGES, "close_backfill")
+    return Relay(tuple(f"backfill.{activity}.{moment}" for activity in activities), is_backfill=True)
+
+
+def _of_workflow(workflow: str, *activities: str) -> Relay:
+    first, *more = (f"{workflow}.schedules.{activity}" for activity in activities)
+    return Relay((first, *more[:3], f"{workflow}.continues_as_new", *more[3:]), is_backfill=workflow == "Backfill")
+
+
+MOMENTS: Final = (*AROUND, *TRANSACTION, *HEARTBEAT)
+RELAYS: Final[dict[str, Relay]] = {
+    **{f"pass, {moment}": _of_pass(moment) for moment in MOMENTS},
+    "pass, workflow": _of_workflow("ConnectionSync", "open_pass", *PAGES),
+    **{f"backfill, {moment}": _of_backfill(moment) for moment in MOMENTS},
+    "backfill, workflow": _of_workflow("Backfill", "open_backfill", *PAGES, "close_backfill"),
+}
+
+
+async def run_relay(place: Place, relay: Relay) -> None:
+    """Workers die in turn while there is everything to do: changed, new, deleted, renamed and merged contacts; more of
+    them after each death. The last heir ends what was begun, beside a live pass."""
     await place.first_pass()
     place.ledger.change_a_bit()
-    armed = place.start_worker("armed", fault)
-    asked = asyncio.ensure_future(place.finished())
-    await armed.died()
-    place.ledger.change_a_bit()
+    worker = place.start_worker(relay.points[0], Fault(relay.points[0]))
+    began = await place.backfill() if relay.is_backfill else None
+    asked = None if began else asyncio.ensure_future(place.finished())
+    for point in relay.points[1:]:
+        await worker.died()
+        place.ledger.change_a_bit()
+        worker = place.start_worker(point, Fault(point))
+    await worker.died()
     async with place.heir():
-        assert (await asked).outcome == "completed"
+        filled = asyncio.ensure_future(place.filled(began)) if began else None
+        passed = await (asked or place.finished())
+        assert passed.outcome == "completed"
+        assert filled is None or (await filled).outcome == "completed"
         assert (await place.finished()).outcome == "completed"
     await place.check()
 
 
 class Matrix:
-    """Every story, begun at once and awaited one by one."""
+    """Every relay, begun at once and awaited one by one."""
 
-    def __init__(self, ground: Ground, stories: dict[str, tuple[Story, Fault]]) -> None:
-        self._turns = asyncio.Semaphore(AT_THE_SAME_TIME)
-        self.ground = ground
-        self.ends = {name: asyncio.create_task(self._tell(*story)) for name, story in stories.items()}
+    def __init__(self, ground: Ground, names: set[str]) -> None:
+        self._ground = ground
+        self.ends = {name: asyncio.create_task(self._run(RELAYS[name])) for name in names}
 
-    async def _tell(self, story: Story, fault: Fault) -> None:
-        async with self._turns, self.ground.place(Provider(PEOPLE), reconcile_hours=ALWAYS) as place:
-            await story(place, fault)
+    async def _run(self, relay: Relay) -> None:
+        async with self._ground.place(reconcile_hours=24.0 if relay.is_backfill else ALWAYS) as place:
+            await run_relay(place, relay)
 
     async def stop(self) -> None:
         """End what nobody waits for."""
@@ -73,22 +93,20 @@ class Matrix:
 
 @pytest.fixture(scope="module")
 async def matrix(request: pytest.FixtureRequest) -> AsyncGenerator[Matrix]:
-    """The stories of the tests that were asked for."""
+    """The relays of the tests that were asked for."""
     asked = {
-        item.callspec.params["point"]
+        str(item.callspec.params["relay"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and "matrix" in item.fixturenames
     }
-    stories: dict[str, tuple[Story, Fault]] = {
-        fault.point: (dies_and_another_goes_on, fault) for fault in LIVE if fault.point in asked
-    }
     async with running_ground() as ground:
-        matrix = Matrix(ground, stories)
+        matrix = Matrix(ground, asked)
         yield matrix
         await matrix.stop()
 
 
-@pytest.mark.parametrize("point", NAMES)
-async def test_a_worker_dies_there_and_nothing_is_lost(matrix: Matrix, point: str) -> None:
-    """Rows equal the source, no row ever went back, counters add up: whatever a worker died of, and wherever."""
-    await matrix.ends[point]
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("relay", RELAYS)
+async def test_workers_die_at_every_point_and_nothing_is_lost(matrix: Matrix, relay: str) -> None:
+    """Rows equal the source, no row ever went back, counters add up: whatever the workers died of, and wherever."""
+    await matrix.ends[relay]
