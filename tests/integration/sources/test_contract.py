@@ -295,3 +295,27 @@ async def test_source_that_is_down(world: World, replica: Replica) -> None:
             await source.check()
         with pytest.raises(SourceUnavailable):
             await source.fetch(None, PageLimits())
+
+
+async def test_parts_make_up_the_listing(world: World, replica: Replica) -> None:
+    """Read part by part, each to its own end, the listing is complete; every part says that it is one of a listing."""
+    expected = await fill(world, 5)
+    found: dict[str, str] = {}
+    async with world.open(replica) as source:
+        for cursor in await source.partitions(None):
+            part = Replica(cursor=cursor)
+            assert (await part.follow(source)).full
+            found |= names(part)
+    assert found == expected
+
+
+async def test_a_baseline_goes_on_from_the_present(world: World, replica: Replica) -> None:
+    """Where a source has one: a pass from there finds what changed since, and lists nothing."""
+    await fill(world, 3)
+    async with world.open(replica) as source:
+        replica.cursor = await source.baseline()
+        listing_follows = replica.cursor is None
+        await world.put(file_name(1), card(1, name="Edited"))
+        first = await replica.follow(source)
+    assert names(replica)[file_name(1)] == "Edited"
+    assert first.restarts == listing_follows

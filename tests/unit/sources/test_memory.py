@@ -52,3 +52,19 @@ def test_minimised() -> None:
     )
     assert minimised(whole, frozenset({Field.EMAILS})) == Contact(uid="u", kind="org", emails=whole.emails)
     assert minimised(whole, frozenset(Field)) == whole
+
+
+async def test_a_long_address_book_is_listed_in_parts() -> None:
+    """Each part ends by itself; together they name every contact once, whatever comes or goes at their edges."""
+    book = AddressBook({f"{number:03}": Contact(uid=f"{number:03}") for number in range(350)})
+    bench = Replica()
+    with shared(book) as name:
+        async with open_source("memory", {"shared": name}, NOBODY, DEFAULT_FIELDS, bench) as source:
+            parts = [Replica(cursor=cursor) for cursor in await source.partitions(None)]
+            book.put("099a", Contact(uid="099a"))
+            book.delete("199")
+            for part in parts:
+                await part.follow(source, PageLimits(rows=30))
+    ids = [source_id for part in parts for source_id in part.contacts]
+    assert len(parts) == 4
+    assert sorted(ids) == book.ids()
