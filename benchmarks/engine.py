@@ -34,7 +34,7 @@ class Timed:
 async def timed_pass(syncs: Syncs, sync: Sync) -> Timed:
     """Ask for a pass and wait for its counts."""
     began = time.perf_counter()
-    result = await (await syncs.sync_now(sync)).result()
+    result = await syncs.result(sync, await syncs.sync_now(sync))
     return Timed(result, time.perf_counter() - began)
 
 

@@ -40,7 +40,7 @@ class Engine:
 
     async def sync(self, sync: Sync) -> PassResult:
         """A pass, awaited."""
-        return await (await self.syncs.sync_now(sync)).result()
+        return await self.syncs.result(sync, await self.syncs.sync_now(sync))
 
     async def held(self, sync: Sync) -> set[str]:
         """The source ids that the database holds."""

@@ -99,9 +99,9 @@ async def result_of(environment: WorkflowEnvironment, handle: Handle, asked: Pas
 
 @asynccontextmanager
 async def backfilling(
-    environment: WorkflowEnvironment, script: BackfillScript, **args: object
+    environment: WorkflowEnvironment, script: BackfillScript, *, cached: int = 100, **args: object
 ) -> AsyncGenerator[BackfillHandle]:
-    """A worker with the script, and a running backfill."""
+    """A worker with the script that keeps so many workflows in memory, and a running backfill."""
     queue = f"queue-{uuid4()}"
     activities: list[Callable[..., Awaitable[object]]] = [
         script.open_backfill,
@@ -111,7 +111,13 @@ async def backfilling(
         script.set_backfill_paused,
         script.close_backfill,
     ]
-    async with Worker(environment.client, task_queue=queue, workflows=[Backfill], activities=activities):
+    async with Worker(
+        environment.client,
+        task_queue=queue,
+        workflows=[Backfill],
+        activities=activities,
+        max_cached_workflows=cached,
+    ):
         handle = await environment.client.start_workflow(
             Backfill.run,
             BackfillArgs.model_validate(
