@@ -146,6 +146,28 @@ async def test_a_contact_that_is_seen_again_is_no_longer_held(store: Store, sign
     assert "c15" in await book.held()
 
 
+@pytest.mark.parametrize(
+    ("page", "is_there", "waits"),
+    [
+        ([upsert("c15"), gone("c15")], False, False),
+        ([seen("c15"), gone("c15")], False, False),
+        ([gone("c15"), seen("c15")], True, False),
+        ([gone("c15"), upsert("c15", "again")], True, False),
+        ([gone("c15"), gone("c15")], True, True),
+    ],
+)
+async def test_a_page_that_says_more_of_a_held_contact(
+    store: Store, page: list[CleanChange], is_there: bool, waits: bool
+) -> None:
+    """Seen and then gone, or the other way round: a page means what its entries mean one after the other."""
+    book = await filled(store, 20)
+    await listing(book, 2, contacts(*range(8)))
+    await book.commit(await book.open(), 1, page, done=True)
+    hold = await book.store.holds.open_hold(book.ref)
+    assert hold is not None
+    assert ("c15" in await book.held(), hold.contacts) == (is_there, 12 if waits else 11)
+
+
 async def test_a_hold_ends_when_all_are_seen_again(store: Store) -> None:
     """A source that lost contacts for a night and has them again in the morning asks nobody anything."""
     book = await filled(store, 20)

@@ -7,7 +7,17 @@ from uuid import UUID
 from contactsync.activities.messages import Counts
 from contactsync.activities.store.changes import Alias, CleanChange
 from contactsync.activities.store.guard import DeleteGuard
-from contactsync.activities.store.merging import Deed, Digests, Folded, Plan, Stamp, fold, make_plan, rounds
+from contactsync.activities.store.merging import (
+    Deed,
+    Digests,
+    Folded,
+    Plan,
+    Stamp,
+    fold,
+    make_plan,
+    rounds,
+    says_more_of_the_buried,
+)
 from contactsync.activities.store.moving import MoveWriter
 from contactsync.activities.store.page_writer import PageWriter, digest_page, read_held
 from contactsync.codecs.rows import TenantSealer
@@ -15,21 +25,32 @@ from contactsync.postgres import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A round of a page with all digests made: the slow part, done before any lock is taken."""
+class Part:
+    """A round of a page with all digests made."""
 
     aliases: Sequence[Alias]
     page: Mapping[str, Folded]
     digests: Mapping[str, Digests]
 
 
-def prepare(sealer: TenantSealer, connection_id: UUID, changes: Sequence[CleanChange]) -> list[Prepared]:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A page, ready to be applied: the slow part, done before any lock is taken."""
+
+    changes: Sequence[CleanChange]
+    parts: Sequence[Part]
+
+
+def prepare(sealer: TenantSealer, connection_id: UUID, changes: Sequence[CleanChange]) -> Prepared:
     """A page, ready to be applied."""
-    prepared: list[Prepared] = []
-    for each in rounds(changes):
-        page = fold(each.entries)
-        prepared.append(Prepared(each.aliases, page, digest_page(sealer, connection_id, page)))
-    return prepared
+    return Prepared(changes, _parts(sealer, connection_id, changes))
+
+
+def _parts(
+    sealer: TenantSealer, connection_id: UUID, changes: Sequence[CleanChange], *, is_strict: bool = False
+) -> list[Part]:
+    folded = [(each.aliases, fold(each.entries)) for each in rounds(changes, is_strict=is_strict)]
+    return [Part(aliases, page, digest_page(sealer, connection_id, page)) for aliases, page in folded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +62,25 @@ class PageCommit:
     stamp: Stamp
     guard: DeleteGuard
 
-    async def apply(self, page: Sequence[Prepared]) -> Counts:
+    async def apply(self, page: Prepared) -> Counts:
         """Rows, look-ups, aliases and quarantine entries of a page; answers what was done to contacts.
 
         Raises:
             DatabaseUnavailable: another writer was there in spite of the lock; nothing stays written.
         """
         counts = Counts()
-        for each in page:
+        for each in self._parts_of(page):
             if each.aliases:
                 counts = counts.plus(await self._follow(each.aliases))
             if each.page:
                 counts = counts.plus(await self._write(each))
         return counts
+
+    def _parts_of(self, page: Prepared) -> Sequence[Part]:
+        """Most pages say one thing of a contact, and then it does not matter whether deletions are held."""
+        if self.guard.hold_id is None or not says_more_of_the_buried(page.changes):
+            return page.parts
+        return _parts(self.sealer, self.stamp.connection_id, page.changes, is_strict=True)
 
     async def _follow(self, aliases: Sequence[Alias]) -> Counts:
         moves = await MoveWriter(self.connection, self.sealer, self.stamp).follow(aliases)
@@ -62,7 +89,7 @@ class PageCommit:
         self.guard.count(counts, moves.merged)
         return counts
 
-    async def _write(self, part: Prepared) -> Counts:
+    async def _write(self, part: Part) -> Counts:
         indexes = [digest.source_index for digest in part.digests.values()]
         held = await read_held(self.connection, self.stamp, indexes)
         plan = make_plan(part.page, part.digests, held, self.stamp.observed)

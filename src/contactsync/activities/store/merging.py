@@ -4,7 +4,8 @@ Committing a page is the same as committing its entries one after the other. Of 
 stays: by the source's own version where both have one and they differ, else by when they were observed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
@@ -85,18 +86,25 @@ class Round:
     """A part of a page: first its aliases, in order, then what it says of contacts.
 
     No alias names a contact of which the page spoke before it. Of one contact either all states have versions or none
-    has, since only then the newest of them can be told before it is compared with what is held.
+    has, since only then the newest of them can be told before it is compared with what is held. Where deletions are
+    held (`is_strict`), a tombstone is all that a round says of a contact: whether the page also named it, and when,
+    decides whether the deletion still waits.
     """
+
+    is_strict: bool = False
 
     aliases: list[Alias] = field(default_factory=list[Alias])
     entries: list[Entry] = field(default_factory=list[Entry])
     named: set[str] = field(default_factory=set[str])
+    buried: set[str] = field(default_factory=set[str])
     versioned: dict[str, bool] = field(default_factory=dict[str, bool])
 
     def takes(self, change: CleanChange) -> bool:
         """Whether the page's next change may join."""
         if isinstance(change, Alias):
             return self.named.isdisjoint((change.source_id, change.to))
+        if self.is_strict and change.source_id in (self.named if isinstance(change, Tombstone) else self.buried):
+            return False
         if isinstance(change, Upsert | Tombstone):
             return self.versioned.get(change.source_id, _has_version(change)) == _has_version(change)
         return True
@@ -110,22 +118,30 @@ class Round:
         self.named.add(change.source_id)
         if isinstance(change, Upsert | Tombstone):
             self.versioned[change.source_id] = _has_version(change)
+        if isinstance(change, Tombstone):
+            self.buried.add(change.source_id)
 
 
 def _has_version(change: Upsert | Tombstone) -> bool:
     return change.version is not None
 
 
-def rounds(changes: Iterable[CleanChange]) -> list[Round]:
+def rounds(changes: Iterable[CleanChange], *, is_strict: bool = False) -> list[Round]:
     """The page as rounds that mean, one after the other, what its changes mean in their order. Most pages are one."""
-    split = [Round()]
+    split = [Round(is_strict)]
     for change in changes:
         if isinstance(change, Alias) and change.source_id == change.to:
             continue
         if not split[-1].takes(change):
-            split.append(Round())
+            split.append(Round(is_strict))
         split[-1].add(change)
     return split
+
+
+def says_more_of_the_buried(changes: Sequence[CleanChange]) -> bool:
+    """Whether a page has more to say of a contact that it says is gone."""
+    named = Counter(change.source_id for change in changes)
+    return any(isinstance(change, Tombstone) and named[change.source_id] > 1 for change in changes)
 
 
 def fold(changes: Iterable[Entry]) -> dict[str, Folded]:
