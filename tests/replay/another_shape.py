@@ -1,16 +1,26 @@
-"""A workflow of the same name as `ConnectionSync` that does something else first."""
+"""Workflows of the same names as ours that do something else first: the control of the replay tests."""
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from contactsync.activities.messages import SyncArgs
+    from contactsync.activities.messages import BackfillArgs, SyncArgs
 
 
 @workflow.defn(name="ConnectionSync")
-class AnotherShape:
-    """The control of the replay tests."""
+class AnotherSync:
+    """Not `ConnectionSync`."""
 
     @workflow.run
     async def run(self, args: SyncArgs) -> None:
         """Start a timer where the real one starts an activity."""
         await workflow.sleep(args.passes + 1)
+
+
+@workflow.defn(name="Backfill")
+class AnotherBackfill:
+    """Not `Backfill`."""
+
+    @workflow.run
+    async def run(self, args: BackfillArgs) -> None:
+        """Start a timer where the real one starts an activity."""
+        await workflow.sleep(args.troubles + 1)

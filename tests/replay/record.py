@@ -1,7 +1,7 @@
 """Records the histories that the replay tests replay: `uv run python -m tests.replay.record NAME-OF-THE-SHAPE`.
 
-Run it when `ConnectionSync` gets a new shape (behind `workflow.patched`), and commit the new folder beside the old
-ones: today's code must replay them all. The histories are ciphertext, sealed under the test keys in `keys.json`.
+Run it when a workflow gets a new shape (behind `workflow.patched`), and commit the new folder beside the old ones:
+today's code must replay them all. The histories are ciphertext, sealed under the test keys in `keys.json`.
 """
 
 import asyncio
@@ -11,15 +11,33 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
-from tests.integration.workflows.running import TENANT, syncing, time_skipping, until
+from tests.integration.workflows.running import (
+    TENANT,
+    BackfillHandle,
+    Handle,
+    backfilling,
+    result_of,
+    suggesting_server,
+    syncing,
+    time_skipping,
+    until,
+)
 from tests.integration.workflows.scripted import Script
+from tests.integration.workflows.scripted_backfill import BackfillScript
 from tests.replay.fixture_keys import new_fixture_ring, save_keys
 
-from contactsync.activities.messages import PauseRequest
-from contactsync.errors import CredentialsRejected, SourceAddressWrong, SourceUnavailable
+from contactsync.activities.messages import DeleteDecision, PauseRequest
+from contactsync.errors import (
+    CredentialsRejected,
+    SourceAddressWrong,
+    SourceLoops,
+    SourceUnavailable,
+)
+from contactsync.workflows.backfill import Backfill
 from contactsync.workflows.connection_sync import ConnectionSync
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -74,8 +92,7 @@ async def continued_as_new(environment: WorkflowEnvironment) -> WorkflowHistory:
     async with syncing(environment, Script(pages=1, interval_seconds=6 * 3600)) as handle:
         await handle.execute_update(ConnectionSync.sync_now)
         await environment.sleep(timedelta(hours=25))
-        first = environment.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
-        return await first.fetch_history()
+        return await _first_run(environment, handle)
 
 
 async def carried_on(environment: WorkflowEnvironment) -> WorkflowHistory:
@@ -86,13 +103,110 @@ async def carried_on(environment: WorkflowEnvironment) -> WorkflowHistory:
         return await environment.client.get_workflow_handle(handle.id).fetch_history()
 
 
-SCENARIOS: tuple[Scenario, ...] = (
+async def patience_and_decisions(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """A page that has to wait, pages without end, and deletions that are held and decided on."""
+    script = Script(pages=2, waits=[60.0], fails_at={2: SourceLoops()}, hold_id=uuid4(), held=3)
+    async with syncing(environment, script, next_due=None) as handle:
+        await environment.sleep(timedelta(minutes=2))
+        await until(lambda: script.pauses == ["SourceLoops"])
+        assert script.hold_id is not None
+        decision = DeleteDecision(hold_id=script.hold_id, actor="cli/0")
+        await handle.execute_update(ConnectionSync.approve_deletes, decision)
+        await handle.signal(ConnectionSync.resume)
+        await handle.execute_update(ConnectionSync.sync_now)
+        return await handle.fetch_history()
+
+
+async def begun_in_mid_pass(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """A run that goes on with the pass of the one before, up to where that one is too long again."""
+    script = Script(pages=30)
+    async with syncing(environment, script) as handle:
+        latest = environment.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
+        await result_of(environment, handle, await latest.execute_update(ConnectionSync.sync_now))
+        first = await environment.client.get_workflow_handle(
+            handle.id, run_id=handle.first_execution_run_id
+        ).fetch_history()
+        second = first.events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        return await environment.client.get_workflow_handle(handle.id, run_id=second).fetch_history()
+
+
+async def ended_in_mid_pass(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """The run before that one: somebody who waits is told to ask there."""
+    script = Script(pages=30)
+    async with syncing(environment, script) as handle:
+        await handle.execute_update(ConnectionSync.sync_now)
+        return await environment.client.get_workflow_handle(
+            handle.id, run_id=handle.first_execution_run_id
+        ).fetch_history()
+
+
+async def backfill_completed(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """Parts side by side, at a rate, with a page fetched again and a page that has to wait."""
+    script = BackfillScript(pages={0: 3, 1: 2}, redo_at={(0, 2)}, waits_at={(1, 2): 3.0}, rows_per_second=10.0)
+    async with backfilling(environment, script) as handle:
+        await handle.result()
+        return await handle.fetch_history()
+
+
+async def backfill_paused_and_mended(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """An error that somebody mends, an outage that passes, a pause that ends."""
+    script = BackfillScript(fails_at={(0, 2): CredentialsRejected()}, hold_fetching=asyncio.Event())
+    async with backfilling(environment, script) as handle:
+        await until(lambda: "fetch 0/1" in script.events)
+        await handle.signal(Backfill.pause, PauseRequest(reason="maintenance"))
+        assert script.hold_fetching is not None
+        script.hold_fetching.set()
+        await until(lambda: script.pauses == [True])
+        script.fetch_always_fails = SourceUnavailable
+        await handle.signal(Backfill.resume)
+        await environment.sleep(timedelta(minutes=30))
+        script.fetch_always_fails = None
+        await environment.sleep(timedelta(minutes=30))
+        await until(lambda: script.pauses == [True, False, True])
+        await handle.signal(Backfill.resume)
+        await handle.result()
+        return await handle.fetch_history()
+
+
+async def backfill_cancelled(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """Cancelled while pages are fetched and written."""
+    script = BackfillScript(pages={0: 50, 1: 50})
+    async with backfilling(environment, script) as handle:
+        await until(lambda: len(script.written) >= 4)
+        await handle.cancel()
+        await handle.result()
+        return await handle.fetch_history()
+
+
+async def backfill_too_long_for_a_run(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """Its first run."""
+    script = BackfillScript(pages={0: 20, 1: 20})
+    async with backfilling(environment, script) as handle:
+        await handle.result()
+        return await _first_run(environment, handle)
+
+
+async def _first_run(environment: WorkflowEnvironment, handle: Handle | BackfillHandle) -> WorkflowHistory:
+    first = environment.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+    return await first.fetch_history()
+
+
+SKIPPING: tuple[Scenario, ...] = (
     several_passes,
     refused_then_resumed,
     paused_in_a_pass,
     failures,
     continued_as_new,
     carried_on,
+    patience_and_decisions,
+    backfill_paused_and_mended,
+)
+REAL: tuple[Scenario, ...] = (
+    begun_in_mid_pass,
+    ended_in_mid_pass,
+    backfill_completed,
+    backfill_cancelled,
+    backfill_too_long_for_a_run,
 )
 
 
@@ -103,12 +217,18 @@ async def record(shape: str) -> None:
     with TemporaryDirectory() as temporary:
         root_key = Path(temporary) / "root.key"
         ring, store = await new_fixture_ring(root_key, TENANT)
-        async with time_skipping(ring) as environment:
-            for scenario in SCENARIOS:
-                history = await scenario(environment)
-                recorded = {"workflowId": history.workflow_id, **json.loads(history.to_json())}
-                (folder / f"{_name_of(scenario)}.json").write_text(json.dumps(recorded) + "\n")
+        for scenario in SKIPPING:
+            async with time_skipping(ring) as skipping:
+                _save(folder, scenario, await scenario(skipping))
+        async with suggesting_server(ring) as real:
+            for scenario in REAL:
+                _save(folder, scenario, await scenario(real))
         await save_keys(folder / "keys.json", root_key, store, TENANT)
+
+
+def _save(folder: Path, scenario: Scenario, history: WorkflowHistory) -> None:
+    recorded = {"workflowId": history.workflow_id, **json.loads(history.to_json())}
+    (folder / f"{_name_of(scenario)}.json").write_text(json.dumps(recorded) + "\n")
 
 
 def _name_of(scenario: Scenario) -> str:

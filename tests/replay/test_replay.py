@@ -7,19 +7,26 @@ import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
-from tests.replay.another_shape import AnotherShape
+from tests.replay.another_shape import AnotherBackfill, AnotherSync
 from tests.replay.fixture_keys import load_ring
 
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
+from contactsync.workflows.backfill import Backfill
 from contactsync.workflows.connection_sync import ConnectionSync
 
 HISTORIES = Path(__file__).parent / "histories"
 RECORDED = sorted(path for path in HISTORIES.glob("*/*.json") if path.name != "keys.json")
 
 
-async def _replayer(path: Path, tmp_path: Path, shape: type) -> Replayer:
+SHAPES = {"2026-11": 6, "2026-11-backfill": 13}
+"""The recorded shapes, and how many scenarios each has at least."""
+
+CONTROLS = ("2026-11/failures", "2026-11-backfill/failures", "2026-11-backfill/backfill-completed")
+
+
+async def _replayer(path: Path, tmp_path: Path, *workflows: type) -> Replayer:
     ring = await load_ring(path.parent / "keys.json", tmp_path / "root.key")
-    return Replayer(workflows=[shape], plugins=[SealingPlugin(ring)], namespace="default")
+    return Replayer(workflows=workflows, plugins=[SealingPlugin(ring)], namespace="default")
 
 
 def _history(path: Path) -> WorkflowHistory:
@@ -27,21 +34,24 @@ def _history(path: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json(recorded.pop("workflowId"), recorded)
 
 
-def test_there_are_recorded_histories() -> None:
-    """At least the six scenarios of the first shape."""
-    assert len(RECORDED) >= 6
+@pytest.mark.parametrize("shape", SHAPES)
+def test_there_are_recorded_histories(shape: str) -> None:
+    """Each shape that was ever released has its scenarios."""
+    assert len([path for path in RECORDED if path.parent.name == shape]) >= SHAPES[shape]
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
     """The same commands in the same order, from a history that holds ciphertext only."""
     assert "betelgeuse" not in path.read_text()
-    replayer = await _replayer(path, tmp_path, ConnectionSync)
+    replayer = await _replayer(path, tmp_path, ConnectionSync, Backfill)
     await replayer.replay_workflow(_history(path))
 
 
-async def test_another_shape_does_not_replay(tmp_path: Path) -> None:
-    """The control: a workflow with other commands is refused."""
-    replayer = await _replayer(RECORDED[0], tmp_path, AnotherShape)
+@pytest.mark.parametrize("name", CONTROLS)
+async def test_another_shape_does_not_replay(name: str, tmp_path: Path) -> None:
+    """The control: workflows with other commands are refused."""
+    path = HISTORIES / f"{name}.json"
+    replayer = await _replayer(path, tmp_path, AnotherSync, AnotherBackfill)
     with pytest.raises(workflow.NondeterminismError):
-        await replayer.replay_workflow(_history(RECORDED[0]))
+        await replayer.replay_workflow(_history(path))

@@ -223,6 +223,7 @@ class BackfillArgs(BackfillRef):
 
     paused: str | None = None  # a code
     troubles: int = 0  # errors in a row, with no page committed in between
+    misbehaved: int = 0  # those of them that are because the source sent garbage
     paced_until: float = 0.0  # seconds since the epoch: no page is asked for before that
 
 

@@ -62,6 +62,7 @@ class Backfill:
         self._paused = args.paused
         self._recorded_pause = args.paused
         self._troubles = args.troubles
+        self._misbehaved = args.misbehaved
         self._trouble: str | None = None
         self._paced_until = args.paced_until
         self._rate: float | None = None
@@ -94,6 +95,7 @@ class Backfill:
         """Go on; what waits for a source or a budget asks again at once."""
         self._paused = None
         self._resumed += 1
+        self._troubles = self._misbehaved = 0
 
     @workflow.query
     def progress(self) -> BackfillProgress:
@@ -138,7 +140,7 @@ class Backfill:
                 part=head.part.part, page=head.page, cursor=head.cursor, done=head.done
             )
         self._counts = self._counts.plus(result.counts)
-        self._troubles = 0
+        self._troubles = self._misbehaved = 0
         if self._rate:
             earliest = workflow.time() - _CATCHES_UP_SECONDS
             self._paced_until = max(self._paced_until, earliest) + head.changes / self._rate
@@ -209,7 +211,8 @@ class Backfill:
         if trouble is None or trouble in _GONE:
             return trouble
         self._troubles += 1
-        if trouble == _MISBEHAVED and self._troubles >= _MISBEHAVES_AT_MOST:
+        self._misbehaved = self._misbehaved + 1 if trouble == _MISBEHAVED else 0
+        if self._misbehaved >= _MISBEHAVES_AT_MOST:
             self._paused = self._paused or trouble
         if self._paused is None:
             self._tell_state("failing")
@@ -265,6 +268,11 @@ class Backfill:
     def _continue_as_new(self) -> None:
         workflow.continue_as_new(
             self._args.model_copy(
-                update={"paused": self._paused, "troubles": self._troubles, "paced_until": self._paced_until}
+                update={
+                    "paused": self._paused,
+                    "troubles": self._troubles,
+                    "misbehaved": self._misbehaved,
+                    "paced_until": self._paced_until,
+                }
             )
         )

@@ -165,10 +165,9 @@ class ConnectionSync:
         """See `Guide`; a pause ends the wait, and so does somebody who asks for a sync."""
         asked = self._asked
         self._waiting_until = workflow.time() + seconds
+        longest = min(seconds, self._rest_of_run()) if self._goes_on else seconds
         try:
-            await workflow.wait_condition(
-                lambda: self._paused is not None or self._asked > asked, timeout=min(seconds, self._rest_of_run())
-            )
+            await workflow.wait_condition(lambda: self._paused is not None or self._asked > asked, timeout=longest)
         except TimeoutError:
             return
         finally:
@@ -264,7 +263,7 @@ class ConnectionSync:
 
     async def _pages(self, ticket: PassTicket) -> str:
         """Walk to the source's present; `paused` when a pause came in between, `under_way` when the run is too long."""
-        self._holding = ticket.holding
+        self._holding, self._page = ticket.holding, ticket.page
         if self._paused is not None and (self._goes_on or ticket.paused is not None):
             return PAUSED
         steps = self._steps.pages(ticket, thorough=self._goes_on)

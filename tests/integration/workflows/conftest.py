@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
-from tests.integration.workflows.running import TENANT, know_attributes, on_server, time_skipping
+from tests.integration.workflows.running import TENANT, on_server, suggesting_server, time_skipping
 
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
-from contactsync.workers.embedded.installed import temporal_program
 from contactsync.workers.embedded.temporal import TemporalServer
 
 
@@ -38,13 +37,10 @@ async def real(ring: KeyRing, temporal_server: TemporalServer) -> WorkflowEnviro
 
 
 @pytest.fixture(scope="session")
-async def suggesting_address() -> AsyncGenerator[str]:
+async def suggesting_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
     """Where a real Temporal is that suggests a new run at 60 events."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_program()),
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=60"],
-    ) as server:
-        await know_attributes(server)
+    root_key = FileRootKey.create(tmp_path_factory.mktemp("keys") / "root.key")
+    async with suggesting_server(KeyRing(MemoryKeyStore(), root_key)) as server:
         yield server.client.service_client.config.target_host
 
 

@@ -20,6 +20,7 @@ from contactsync.activities.messages import BackfillArgs, BackfillResult, PassRe
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.identifiers import backfill_workflow_id, sync_workflow_id
+from contactsync.workers.embedded.installed import temporal_program
 from contactsync.workers.embedded.temporal import TemporalServer
 from contactsync.workers.search_attributes import add_missing_attributes
 from contactsync.workers.syncs import SEARCH_ATTRIBUTES
@@ -50,6 +51,18 @@ async def on_server(server: TemporalServer, ring: KeyRing) -> WorkflowEnvironmen
     client = await Client.connect(server.address, namespace=server.namespace, plugins=[SealingPlugin(ring)])
     await add_missing_attributes(client)
     return WorkflowEnvironment.from_client(client)
+
+
+@asynccontextmanager
+async def suggesting_server(ring: KeyRing) -> AsyncGenerator[WorkflowEnvironment]:
+    """A real Temporal that suggests a new run at 60 events; its clients seal with `ring`."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(temporal_program()),
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=60"],
+        plugins=[SealingPlugin(ring)],
+    ) as server:
+        await know_attributes(server)
+        yield server
 
 
 async def know_attributes(environment: WorkflowEnvironment) -> None:
