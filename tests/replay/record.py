@@ -142,7 +142,7 @@ async def ended_in_mid_pass(environment: WorkflowEnvironment) -> WorkflowHistory
 
 async def backfill_completed(environment: WorkflowEnvironment) -> WorkflowHistory:
     """Parts side by side, at a rate, with a page fetched again and a page that has to wait."""
-    script = BackfillScript(pages={0: 3, 1: 2}, redo_at={(0, 2)}, waits_at={(1, 2): 3.0}, rows_per_second=10.0)
+    script = BackfillScript(pages={0: 2, 1: 1}, redo_at={(0, 1)}, waits_at={(1, 1): 2.0}, rows_per_second=20.0)
     async with backfilling(environment, script) as handle:
         await handle.result()
         return await handle.fetch_history()
