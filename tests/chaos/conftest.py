@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from temporalio.client import Client
+from tests.chaos.ground import Ground, running_ground
 
 from contactsync.activities.messages import ConnectionRef, PassResult
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
@@ -83,6 +84,13 @@ class Machine:
         await self.temporal.stop()
         options = TemporalOptions(port=self.temporal.port, ui_port=self.temporal.ui_port)
         self.temporal = await TemporalServer.start(self.temporal.folder, options)
+
+
+@pytest.fixture(scope="session")
+async def ground() -> AsyncGenerator[Ground]:
+    """A stack on which many connections are synced side by side."""
+    async with running_ground() as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
 """A stack on which many connections are synced side by side, each by workers of its own that a test may strike."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
+import os
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
+import pytest
 from temporalio.client import Client
 from tests.chaos import history
 from tests.chaos.armed import Fault
@@ -21,13 +25,17 @@ from contactsync.activities.store.backfill_rows import NewBackfill
 from contactsync.activities.store.backfills import Backfills
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
 from contactsync.codecs.audit.log import AuditKind
+from contactsync.errors import TemporalUnavailable
 from contactsync.postgres import owner_connection
 from contactsync.workers.backfills import BackfillRun, BackfillRuns
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.demo.run import settings_of
 from contactsync.workers.embedded.folders import service_user, temporary_folder
+from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.provision import DATABASE
 from contactsync.workers.embedded.stack import Stack
+from contactsync.workers.embedded.temporal import TemporalOptions, TemporalServer
+from contactsync.workers.refusals import temporal_errors
 from contactsync.workers.settings import Settings
 from contactsync.workers.syncs import Sync, Syncs
 from contactsync.workers.worker import make_worker
@@ -38,7 +46,7 @@ PAGE_ROWS: Final = 4
 FOLDERS: Final = ("a", "b", "c")
 """The parts of a backfill."""
 
-SUGGESTED_AFTER_EVENTS: Final = 60
+SUGGESTED: Final = {"limit.historyCount.suggestContinueAsNew": "60"}
 """Temporal suggests a new run after so many events, so that a pass of a few pages meets the end of a run."""
 
 ALWAYS: Final = 1e-9
@@ -46,27 +54,46 @@ ALWAYS: Final = 1e-9
 
 _LIVE: Final = "SELECT count(*) FROM contactsync.contact WHERE connection_id = $1 AND deleted_at IS NULL"
 _PASSES: Final = "SELECT * FROM contactsync.pass WHERE connection_id = $1"
-_BACKFILLS: Final = "SELECT ended_at, counts FROM contactsync.backfill WHERE connection_id = $1 AND NOT dry_run"
+_BACKFILLS: Final = "SELECT * FROM contactsync.backfill WHERE connection_id = $1"
 _ENTRIES: Final = "SELECT entry FROM audit.entry WHERE tenant_id = $1"
 _COUNTED: Final = ("pages", "downloaded", "added", "updated", "unchanged", "deleted", "held")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ground:
-    """The stack, and this process's own parts."""
+    """The stack, and this process's own parts. Its servers may be killed; they are started again on what is left."""
 
     stack: Stack
     settings: Settings
     parts: Parts
     client: Client
+    postgres: PostgresServer
+    temporal: TemporalServer
 
     @property
     def superuser_url(self) -> str:
         """The database, with every right."""
-        return self.stack.postgres.url(DATABASE)
+        return self.postgres.url(DATABASE)
+
+    async def kill_postgres(self) -> None:
+        """SIGKILL PostgreSQL, and start it again."""
+        os.kill(self.postgres.child.pid, signal.SIGKILL)
+        await self.postgres.child.wait()
+        await self.postgres.stop()
+        self.postgres = await PostgresServer.start(self.postgres.folder, port=self.postgres.port)
+
+    async def kill_temporal(self) -> None:
+        """SIGKILL Temporal, and start it again."""
+        os.kill(self.temporal.child.pid, signal.SIGKILL)
+        await self.temporal.child.wait()
+        await self.temporal.stop()
+        options = TemporalOptions(self.temporal.port, self.temporal.ui_port, dynamic_config=SUGGESTED)
+        self.temporal = await TemporalServer.start(self.temporal.folder, options)
 
     @asynccontextmanager
-    async def place(self, people: int = PEOPLE, *, reconcile_hours: float = 24.0) -> AsyncGenerator["Place"]:
+    async def place(
+        self, people: int = PEOPLE, *, page_rows: int = PAGE_ROWS, reconcile_hours: float = 24.0
+    ) -> AsyncGenerator["Place"]:
         """A new tenant with one connection to a provider with so many people."""
         provider = Provider(people, folders=FOLDERS)
         further = {
@@ -78,8 +105,8 @@ class Ground:
         async with serving(provider) as url:
             new = NewConnection(
                 kind="rest",
-                settings=rest_settings(url, further=further, page_size=PAGE_ROWS),
-                page_rows=PAGE_ROWS,
+                settings=rest_settings(url, further=further, page_size=page_rows),
+                page_rows=page_rows,
                 interval_seconds=86_400,
                 jitter_seconds=0,
             )
@@ -125,9 +152,13 @@ class Place:
             yield
 
     async def finished(self) -> PassResult:
-        """Ask for a pass and wait for it, whatever runs the workflow needs for it."""
+        """Ask for a pass and wait for it, however many runs the workflow needs, and wherever Temporal is meanwhile."""
         syncs = Syncs(self.ground.client, self.queue)
-        return await syncs.result(self.sync, await syncs.sync_now(self.sync))
+        while True:
+            try:
+                return await syncs.result(self.sync, await syncs.sync_now(self.sync))
+            except TemporalUnavailable:
+                continue
 
     async def backfill(self) -> BackfillRun:
         """A new backfill, or the one under way; started."""
@@ -138,8 +169,14 @@ class Place:
         return run
 
     async def filled(self, run: BackfillRun) -> BackfillResult:
-        """Wait for a backfill."""
-        return await self.ground.client.get_workflow_handle_for(Backfill.run, run.workflow_id).result()
+        """Wait for a backfill, wherever Temporal is meanwhile."""
+        handle = self.ground.client.get_workflow_handle_for(Backfill.run, run.workflow_id)
+        while True:
+            try:
+                with temporal_errors():
+                    return await handle.result()
+            except TemporalUnavailable:
+                continue
 
     async def held(self) -> dict[str, int]:
         """What the database holds: source id → version."""
@@ -170,9 +207,10 @@ class Place:
         assert not [row for row in (*passes, *backfills) if row["ended_at"] is None], "something was never ended"
         told = Told([json.loads(row["entry"]) for row in rows])
         passed = _sum(dict(row) for row in passes)
-        filled = _sum(json.loads(row["counts"]) for row in backfills)
+        real = {str(row["backfill_id"]): json.loads(row["counts"]) for row in backfills if not row["dry_run"]}
+        filled = _sum(real.values())
         assert told.of_passes() == passed, (told.of_passes(), passed)
-        assert told.of_backfills() == filled, (told.of_backfills(), filled)
+        assert told.of_backfills(real) == filled, (told.of_backfills(real), filled)
         done = sum(each["added"] - each["deleted"] for each in (passed, filled)) - told.approved()
         assert done == live, (passed, filled, live)
         pages = told.pages()
@@ -193,9 +231,9 @@ class Told:
         """Counts of the pages of passes."""
         return _sum(detail for detail in self.of(AuditKind.PAGE_COMMITTED) if "backfill" not in detail)
 
-    def of_backfills(self) -> dict[str, int]:
-        """Counts of backfills; those of their pages are among them."""
-        told = _sum(self.of(AuditKind.BACKFILL_ENDED))
+    def of_backfills(self, real: Collection[str]) -> dict[str, int]:
+        """Counts of these backfills; those of their pages are among them. A dry run commits no page."""
+        told = _sum(detail for detail in self.of(AuditKind.BACKFILL_ENDED) if detail["backfill"] in real)
         paged = _sum(detail for detail in self.of(AuditKind.PAGE_COMMITTED) if "backfill" in detail)
         assert all(told[name] == paged[name] for name in ("pages", "downloaded", "added", "updated", "unchanged"))
         return told
@@ -222,10 +260,43 @@ async def running_ground() -> AsyncGenerator[Ground]:
     """A stack whose database writes down every version of every row."""
     async with AsyncExitStack() as running:
         folder = running.enter_context(temporary_folder(service_user()))
-        suggested = {"limit.historyCount.suggestContinueAsNew": str(SUGGESTED_AFTER_EVENTS)}
-        stack = await Stack.start(folder / "stack", suggested)
-        running.push_async_callback(stack.stop)
+        stack = await Stack.start(folder / "stack", SUGGESTED)
+        running.callback(stack.lock.release)
         await history.install(stack.postgres.url(DATABASE))
         settings = settings_of(stack)
-        parts = await running.enter_async_context(opened(settings))
-        yield Ground(stack, settings, parts, await temporal_client(settings, parts.ring))
+        async with opened(settings) as parts:
+            client = await temporal_client(settings, parts.ring)
+            ground = Ground(stack, settings, parts, client, stack.postgres, stack.temporal)
+            try:
+                yield ground
+            finally:
+                await asyncio.gather(ground.temporal.stop(), ground.postgres.stop())
+
+
+Story = Callable[[], Awaitable[None]]
+
+
+class SideBySide:
+    """Stories that all begin at once and are awaited one by one: what takes their time is waiting."""
+
+    def __init__(self, stories: Mapping[str, Story]) -> None:
+        self.ends = {name: asyncio.create_task(_told(story)) for name, story in stories.items()}
+
+    async def stop(self) -> None:
+        """End what nobody waits for."""
+        for end in self.ends.values():
+            end.cancel()
+        await asyncio.gather(*self.ends.values(), return_exceptions=True)
+
+
+async def _told(story: Story) -> None:
+    await story()
+
+
+def asked_for(request: pytest.FixtureRequest, fixture: str, param: str) -> list[str]:
+    """The values of `param` in those tests of this run that use the fixture."""
+    return [
+        str(item.callspec.params[param])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and fixture in item.fixturenames
+    ]

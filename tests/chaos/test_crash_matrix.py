@@ -7,11 +7,12 @@ side by side, each on a connection of its own, since what takes time is that Tem
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pytest
 from tests.chaos.armed import Fault
-from tests.chaos.ground import ALWAYS, Ground, Place, running_ground
+from tests.chaos.ground import ALWAYS, Ground, Place, SideBySide, asked_for
 
 AROUND: Final = ("starts", "ends")
 TRANSACTION: Final = ("transaction.begun", "transaction.commits", "transaction.committed")
@@ -73,40 +74,21 @@ async def run_relay(place: Place, relay: Relay) -> None:
     await place.check()
 
 
-class Matrix:
-    """Every relay, begun at once and awaited one by one."""
+@pytest.fixture(scope="module")
+async def matrix(request: pytest.FixtureRequest, ground: Ground) -> AsyncGenerator[SideBySide]:
+    """The relays of the tests that were asked for."""
 
-    def __init__(self, ground: Ground, names: set[str]) -> None:
-        self._ground = ground
-        self.ends = {name: asyncio.create_task(self._run(RELAYS[name])) for name in names}
-
-    async def _run(self, relay: Relay) -> None:
-        async with self._ground.place(reconcile_hours=24.0 if relay.is_backfill else ALWAYS) as place:
+    async def tell(relay: Relay) -> None:
+        async with ground.place(reconcile_hours=24.0 if relay.is_backfill else ALWAYS) as place:
             await run_relay(place, relay)
 
-    async def stop(self) -> None:
-        """End what nobody waits for."""
-        for end in self.ends.values():
-            end.cancel()
-        await asyncio.gather(*self.ends.values(), return_exceptions=True)
-
-
-@pytest.fixture(scope="module")
-async def matrix(request: pytest.FixtureRequest) -> AsyncGenerator[Matrix]:
-    """The relays of the tests that were asked for."""
-    asked = {
-        str(item.callspec.params["relay"])
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and "matrix" in item.fixturenames
-    }
-    async with running_ground() as ground:
-        matrix = Matrix(ground, asked)
-        yield matrix
-        await matrix.stop()
+    stories = SideBySide({name: partial(tell, RELAYS[name]) for name in asked_for(request, "matrix", "relay")})
+    yield stories
+    await stories.stop()
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("relay", RELAYS)
-async def test_workers_die_at_every_point_and_nothing_is_lost(matrix: Matrix, relay: str) -> None:
+async def test_workers_die_at_every_point_and_nothing_is_lost(matrix: SideBySide, relay: str) -> None:
     """Rows equal the source, no row ever went back, counters add up: whatever the workers died of, and wherever."""
     await matrix.ends[relay]
