@@ -1,6 +1,7 @@
 """What a story does to its workers' activities: it lets transactions fail, holds writes up, and remembers pages."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ POINTS: Final = (faults.TRANSACTION_BEGUN, faults.TRANSACTION_COMMITS, faults.TR
 STALLED_SECONDS: Final = 8.0
 """Less than Temporal waits for a heartbeat, so that a write which is held up is late, but not given up."""
 
+_COMES_WITHIN_SECONDS: Final = 5.0
+
 
 @dataclass
 class Around:
@@ -24,6 +27,10 @@ class Around:
     strikes: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     stalls: list[bool] = field(default_factory=list[bool])
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    none_awaited: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.none_awaited.set()
 
     def strike(self, who: int, whom: int) -> None:
         """At a point which comes soon the database is lost: what was written stays, or the answer to it gets lost."""
@@ -33,10 +40,18 @@ class Around:
         """The next write of a page, live or of a backfill, is held up."""
         self.gate.clear()
         self.stalls.append(backfill)
+        self.none_awaited.clear()
+
+    async def stalled(self) -> None:
+        """Wait until what is to be held up is, or does not come."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_COMES_WITHIN_SECONDS):
+                await self.none_awaited.wait()
 
     def release(self) -> None:
         """What is held up goes on."""
         self.stalls.clear()
+        self.none_awaited.set()
         self.gate.set()
 
     def calm(self) -> None:
@@ -59,6 +74,8 @@ class Around:
         is_backfill = page.head.part is not None
         if is_backfill in self.stalls:
             self.stalls.remove(is_backfill)
+            if not self.stalls:
+                self.none_awaited.set()
             await asyncio.wait([asyncio.ensure_future(self.gate.wait())], timeout=STALLED_SECONDS)
 
 

@@ -16,7 +16,7 @@ RUNS: Final = (
     *("sync", "sync", "begin", "backfill", "backfill", "since", "dry", "cancel", "pause", "resume"),
     *("pause backfill", "resume backfill", "approve", "reject", "policy", "settle"),
 )
-CRASHES: Final = ("strike", "strike", "restart", "stall", "release", "zombies")
+CRASHES: Final = ("strike", "strike", "restart", "stall", "wait", "release", "zombies")
 REST: Final = "rest"
 """Nothing: what Hypothesis makes of a step that does not matter."""
 

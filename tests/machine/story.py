@@ -95,6 +95,7 @@ class Story:
             "strike": self._disturb,
             "stall": self._disturb,
             "release": self._disturb,
+            "wait": lambda _: self.around.stalled(),
             "restart": lambda _: self.restart(),
             "zombies": lambda _: self.write_again(),
             KILL: self.kill,

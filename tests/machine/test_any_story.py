@@ -4,12 +4,13 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from tests.machine.arena import Arena, running_arena
+from tests.machine.dangers import DANGERS
 from tests.machine.steps import Script, scripts
 
-EXAMPLES: Final = 4
+EXAMPLES: Final = 3
 SIDE_BY_SIDE: Final = 4
 STEPS: Final = 16
 
@@ -22,12 +23,13 @@ async def arena() -> AsyncGenerator[Arena]:
 
 
 @given(told=st.lists(scripts(STEPS), min_size=SIDE_BY_SIDE, max_size=SIDE_BY_SIDE))
+@example(told=list(DANGERS))
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate],
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 async def test_any_story_ends_with_source_and_database_equal(arena: Arena, told: list[Script]) -> None:
