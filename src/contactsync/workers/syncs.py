@@ -48,11 +48,11 @@ from contactsync.identifiers import sync_workflow_id
 from contactsync.workers.conditions import Condition, Trouble, condition_of
 from contactsync.workers.refusals import refusal_of, temporal_errors
 from contactsync.workflows.connection_sync import UNDER_WAY, ConnectionSync
+from contactsync.workflows.state_attribute import STATE_ATTRIBUTE
 
 TENANT_ATTRIBUTE: Final = SearchAttributeKey.for_keyword("ContactSyncTenant")
 CONNECTION_ATTRIBUTE: Final = SearchAttributeKey.for_keyword("ContactSyncConnection")
 SOURCE_ATTRIBUTE: Final = SearchAttributeKey.for_keyword("ContactSyncSource")
-STATE_ATTRIBUTE: Final = SearchAttributeKey.for_keyword("ContactSyncState")
 SEARCH_ATTRIBUTES: Final = (TENANT_ATTRIBUTE, CONNECTION_ATTRIBUTE, SOURCE_ATTRIBUTE, STATE_ATTRIBUTE)
 
 Reason = Literal["operator", "maintenance", "credentials", "privacy"]

@@ -15,8 +15,8 @@ from tests.integration.workflows.scripted import Script
 
 from contactsync.activities.messages import DeleteDecision, PassResult, PauseRequest, Progress
 from contactsync.errors import CredentialsRejected, SourceLoops, SourceMisbehaved
-from contactsync.workers.syncs import STATE_ATTRIBUTE
 from contactsync.workflows.connection_sync import ConnectionSync
+from contactsync.workflows.state_attribute import STATE_ATTRIBUTE
 
 
 async def progress_until(handle: Handle, condition: Callable[[Progress], bool]) -> Progress:
