@@ -1,7 +1,7 @@
 """Marks and windows of sources that are asked by time, one story a test; docs/sync.md tells the rules."""
 
 import pytest
-from tests.unit.sources.queried import SECOND, START, Habits
+from tests.unit.sources.queried import SECOND, START, Habits, Version
 from tests.unit.sources.window_story import HOUR, habits_of, story
 
 from contactsync.activities.sources.windows import windowed
@@ -139,6 +139,19 @@ async def test_a_late_commit_is_found(lag: int) -> None:
     assert told.is_equal()
 
 
+async def test_the_latest_change_seen_is_no_mark() -> None:
+    """A change that commits late, with a time before one that was seen already, is found."""
+    told = story(Habits(lag=60 * SECOND), names=3)
+    await told.follow()
+    now = told.provider.now
+    told.provider.versions["0001"].append(Version(now, 900, now, now, "seen at once"))
+    told.provider.versions["0000"].append(Version(now - 30 * SECOND, 901, now + SECOND, now + SECOND, "late"))
+    await told.follow()
+    told.provider.now += HOUR
+    await told.follow()
+    assert told.is_equal()
+
+
 async def test_times_in_whole_seconds_are_found() -> None:
     """A source that rounds its times down says that a change came before the mark; it is asked for all the same."""
     told = story(Habits(resolution=SECOND, rounds=False), names=3)
@@ -197,6 +210,17 @@ async def test_no_mark_is_past_a_window_of_a_source_without_a_clock() -> None:
     told = story(Habits(tells_time=False, ahead=-200 * SECOND), names=3)
     await told.follow()
     told.put("0001", text="at a time that is long past for us")
+    await told.follow()
+    assert told.is_equal()
+
+
+async def test_a_window_that_was_planned_long_ago_ends_where_it_was_planned() -> None:
+    """A pass goes on after days in which it stood still: what changed after its window is left to the next one."""
+    told = story(Habits(tells_time=False), names=3)
+    await told.page()
+    told.provider.now += 60 * HOUR
+    told.put("0001", text="after the window", tick=12 * HOUR)
+    await told.follow()
     await told.follow()
     assert told.is_equal()
 
