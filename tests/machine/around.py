@@ -13,8 +13,9 @@ from contactsync.activities.messages import UPSERT_PAGE, CleanPage
 from contactsync.errors import DatabaseUnavailable
 
 POINTS: Final = (faults.TRANSACTION_BEGUN, faults.TRANSACTION_COMMITS, faults.TRANSACTION_COMMITTED)
-STALLED_SECONDS: Final = 8.0
-"""Less than Temporal waits for a heartbeat, so that a write which is held up is late, but not given up."""
+_BEAT_SECONDS: Final = 2.0
+_STALLED_BEATS: Final = 15
+"""A write that is held up says that it lives, so that it is late, but not given up."""
 
 _COMES_WITHIN_SECONDS: Final = 5.0
 
@@ -76,7 +77,15 @@ class Around:
             self.stalls.remove(is_backfill)
             if not self.stalls:
                 self.none_awaited.set()
-            await asyncio.wait([asyncio.ensure_future(self.gate.wait())], timeout=STALLED_SECONDS)
+            await self._stand_still()
+
+    async def _stand_still(self) -> None:
+        for _ in range(_STALLED_BEATS):
+            activity.heartbeat()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_BEAT_SECONDS):
+                    await self.gate.wait()
+                    return
 
 
 @dataclass

@@ -54,6 +54,7 @@ class Model:
     kept: set[str] = field(default_factory=set[str])
     notes: bool = False
     waiting: list[tuple[int, Step]] = field(default_factory=list[tuple[int, Step]])
+    asked_at: int = 0
     _moved: int = 0
 
     def __post_init__(self) -> None:
@@ -89,6 +90,7 @@ class Model:
         self._show()
 
     def _asked(self, _: Asked) -> None:
+        self.asked_at = self.clock.now()
         due = [step for request, step in self.waiting if request <= self.provider.requests]
         self.waiting = [each for each in self.waiting if each[0] > self.provider.requests]
         for step in due:
@@ -140,9 +142,9 @@ class Model:
         self.provider.edit(*people[who % len(people) :][: 1 + whom % 12])
 
     def _late(self, who: int, _: int) -> None:
-        """A transaction that commits late."""
+        """A transaction that commits late: just after the last request, and it is older than that."""
         if source_id := self._pick(who):
-            self.provider.edit(source_id, at=self.clock.now() - round(LATE_SECONDS * SECOND))
+            self.provider.edit(source_id, at=(self.asked_at or self.clock.now()) - round(LATE_SECONDS * SECOND))
 
     def _hidden(self, who: int, whom: int) -> None:
         """An edit or a deletion that shows later; or what was hidden shows."""
