@@ -28,7 +28,7 @@ from contactsync.activities.messages import (
     PartTicket,
     SetBackfillPaused,
 )
-from contactsync.errors import BackfillNotFound, ContactSyncError, StalePass
+from contactsync.errors import BackfillNotFound, ContactSyncError, SourceUnavailable, StalePass
 
 Place = tuple[int, int]
 """Part and page."""
@@ -48,6 +48,7 @@ class BackfillScript:
     open_fails: list[ContactSyncError] = field(default_factory=list[ContactSyncError])
     fails_at: dict[Place, ContactSyncError] = field(default_factory=dict[Place, ContactSyncError])
     fetch_always_fails: type[ContactSyncError] | None = None
+    down_from: Place | None = None
     waits_at: dict[Place, float] = field(default_factory=dict[Place, float])
     redo_at: set[Place] = field(default_factory=set[Place])
     hold_fetching: asyncio.Event | None = None
@@ -94,6 +95,8 @@ class BackfillScript:
             await self.hold_fetching.wait()
         if self.fetch_always_fails is not None:
             raise self.fetch_always_fails
+        if self.down_from is not None and place >= self.down_from:
+            raise SourceUnavailable
         if place in self.fails_at:
             raise self.fails_at.pop(place)
         if place in self.waits_at:

@@ -173,13 +173,13 @@ async def test_a_rate_is_kept(environment: WorkflowEnvironment) -> None:
 
 async def test_a_source_that_is_down_for_long_only_delays(environment: WorkflowEnvironment) -> None:
     """After a page has been given up, the backfill waits, opens anew and goes on from the last page committed."""
-    script = BackfillScript(pages={0: 3}, window=1)
+    script = BackfillScript(pages={0: 3}, window=1, down_from=(0, 2))
     async with backfilling(environment, script) as handle:
         await until(lambda: (0, 1) in script.written)
-        script.fetch_always_fails = SourceUnavailable
         await environment.sleep(timedelta(hours=5))
-        script.fetch_always_fails = None
+        script.down_from = None
         result = await handle.result()
+    assert len(script.openings) > 3
     assert (result.outcome, script.pauses) == ("completed", [])
     assert sorted(script.written) == [(0, 1), (0, 2), (0, 3)]
 
