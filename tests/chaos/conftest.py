@@ -6,10 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from temporalio.client import Client
-from tests.chaos.ground import Ground, running_ground
+from tests.chaos.ground import Ground, SideBySide, asked_for, running_ground
+from tests.chaos.relays import RELAYS, run_relay
+from tests.chaos.zombies import ZOMBIES, stand_still
 
 from contactsync.activities.messages import ConnectionRef, PassResult
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
@@ -91,6 +94,17 @@ async def ground() -> AsyncGenerator[Ground]:
     """A stack on which many connections are synced side by side."""
     async with running_ground() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+async def stories(request: pytest.FixtureRequest, ground: Ground) -> AsyncGenerator[SideBySide]:
+    """The stories of the tests that were asked for, all of which begin now."""
+    told = {name: partial(run_relay, ground, relay) for name, relay in RELAYS.items()}
+    still = {point: partial(stand_still, ground, point) for point in ZOMBIES}
+    asked = asked_for(request, "stories", "story")
+    running = SideBySide({name: story for name, story in {**told, **still}.items() if name in asked})
+    yield running
+    await running.stop()
 
 
 @pytest.fixture

@@ -282,11 +282,15 @@ class SideBySide:
     def __init__(self, stories: Mapping[str, Story]) -> None:
         self.ends = {name: asyncio.create_task(_told(story)) for name, story in stories.items()}
 
+    async def over(self) -> None:
+        """Wait until none runs any more, however they end."""
+        await asyncio.gather(*self.ends.values(), return_exceptions=True)
+
     async def stop(self) -> None:
         """End what nobody waits for."""
         for end in self.ends.values():
             end.cancel()
-        await asyncio.gather(*self.ends.values(), return_exceptions=True)
+        await self.over()
 
 
 async def _told(story: Story) -> None:
@@ -298,5 +302,5 @@ def asked_for(request: pytest.FixtureRequest, fixture: str, param: str) -> list[
     return [
         str(item.callspec.params[param])
         for item in request.session.items
-        if isinstance(item, pytest.Function) and fixture in item.fixturenames
+        if isinstance(item, pytest.Function) and fixture in item.fixturenames and param in item.callspec.params
     ]

@@ -1,94 +1,12 @@
-"""A worker dies at every point there is, once, and another goes on.
-
-Points come in relays: of each the first worker dies at the first point, its heir at the second, and so on. Relays run
-side by side, each on a connection of its own, since what takes time is that Temporal waits for the dead.
-"""
-
-import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from functools import partial
-from typing import Final
+"""A worker dies at every point there is, once, and another goes on."""
 
 import pytest
-from tests.chaos.armed import Fault
-from tests.chaos.ground import ALWAYS, Ground, Place, SideBySide, asked_for
-
-AROUND: Final = ("starts", "ends")
-TRANSACTION: Final = ("transaction.begun", "transaction.commits", "transaction.committed")
-HEARTBEAT: Final = ("heartbeat.due", "heartbeat.sent")
-PAGES: Final = ("fetch_page", "sanitize_page", "upsert_page")
-
-
-@dataclass(frozen=True)
-class Relay:
-    """Points in the order in which they are come by, in a pass or in a backfill."""
-
-    points: tuple[str, ...]
-    is_backfill: bool
-
-
-def _of_pass(moment: str) -> Relay:
-    first = () if moment in HEARTBEAT else (f"open_pass.{moment}",)  # it is too short to have a heartbeat
-    return Relay((*first, *(f"{page}.{moment}" for page in PAGES)), is_backfill=False)
-
-
-def _of_backfill(moment: str) -> Relay:
-    activities = ("open_backfill", *PAGES, "close_backfill")
-    return Relay(tuple(f"backfill.{activity}.{moment}" for activity in activities), is_backfill=True)
-
-
-def _of_workflow(workflow: str, *activities: str) -> Relay:
-    first, *more = (f"{workflow}.schedules.{activity}" for activity in activities)
-    return Relay((first, *more[:3], f"{workflow}.continues_as_new", *more[3:]), is_backfill=workflow == "Backfill")
-
-
-MOMENTS: Final = (*AROUND, *TRANSACTION, *HEARTBEAT)
-RELAYS: Final[dict[str, Relay]] = {
-    **{f"pass, {moment}": _of_pass(moment) for moment in MOMENTS},
-    "pass, workflow": _of_workflow("ConnectionSync", "open_pass", *PAGES),
-    **{f"backfill, {moment}": _of_backfill(moment) for moment in MOMENTS},
-    "backfill, workflow": _of_workflow("Backfill", "open_backfill", *PAGES, "close_backfill"),
-}
-
-
-async def run_relay(place: Place, relay: Relay) -> None:
-    """Workers die in turn while there is everything to do: changed, new, deleted, renamed and merged contacts; more of
-    them after each death. The last heir ends what was begun, beside a live pass."""
-    await place.first_pass()
-    place.ledger.change_a_bit()
-    worker = place.start_worker(relay.points[0], Fault(relay.points[0]))
-    began = await place.backfill() if relay.is_backfill else None
-    asked = None if began else asyncio.ensure_future(place.finished())
-    for point in relay.points[1:]:
-        await worker.died()
-        place.ledger.change_a_bit()
-        worker = place.start_worker(point, Fault(point))
-    await worker.died()
-    async with place.heir():
-        filled = asyncio.ensure_future(place.filled(began)) if began else None
-        passed = await (asked or place.finished())
-        assert passed.outcome == "completed"
-        assert filled is None or (await filled).outcome == "completed"
-        assert (await place.finished()).outcome == "completed"
-    await place.check()
-
-
-@pytest.fixture(scope="module")
-async def matrix(request: pytest.FixtureRequest, ground: Ground) -> AsyncGenerator[SideBySide]:
-    """The relays of the tests that were asked for."""
-
-    async def tell(relay: Relay) -> None:
-        async with ground.place(reconcile_hours=24.0 if relay.is_backfill else ALWAYS) as place:
-            await run_relay(place, relay)
-
-    stories = SideBySide({name: partial(tell, RELAYS[name]) for name in asked_for(request, "matrix", "relay")})
-    yield stories
-    await stories.stop()
+from tests.chaos.ground import SideBySide
+from tests.chaos.relays import RELAYS
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("relay", RELAYS)
-async def test_workers_die_at_every_point_and_nothing_is_lost(matrix: SideBySide, relay: str) -> None:
+@pytest.mark.parametrize("story", RELAYS)
+async def test_workers_die_at_every_point_and_nothing_is_lost(stories: SideBySide, story: str) -> None:
     """Rows equal the source, no row ever went back, counters add up: whatever the workers died of, and wherever."""
-    await matrix.ends[relay]
+    await stories.ends[story]

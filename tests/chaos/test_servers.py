@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import pytest
 from tests.chaos.armed import Fault
-from tests.chaos.ground import ALWAYS, Ground, Place
+from tests.chaos.ground import ALWAYS, Ground, Place, SideBySide
 from tests.chaos.processes import WorkerProcess
 
 POINTS: Final = (
@@ -54,9 +54,10 @@ class Caught:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("victim", ["postgres", "temporal"])
 async def test_a_server_dies_in_the_midst_of_everything(
-    ground: Ground, victim: Literal["postgres", "temporal"]
+    ground: Ground, stories: SideBySide, victim: Literal["postgres", "temporal"]
 ) -> None:
     """The workers go on with what they stood in, and nothing is lost, doubled or older than before."""
+    await stories.over()  # they need the servers
     async with AsyncExitStack() as places:
         caught = [
             Caught(await places.enter_async_context(ground.place(reconcile_hours=ALWAYS)), point) for point in POINTS
