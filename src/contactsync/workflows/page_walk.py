@@ -59,12 +59,18 @@ class PageWalk:
             ActivityError: a page failed for good. What was committed stays.
         """
         try:
-            while (page := await self._page()) is not None:
-                if await self._take(page):
-                    return page.head.done
-            return False
-        finally:
+            is_done = await self._walk()
+        except (Exception, asyncio.CancelledError):  # not GeneratorExit: a run that is dropped may wait for nothing
             await self._steps.abandon(self._fetching, self._writing)
+            raise
+        await self._steps.abandon(self._fetching, self._writing)
+        return is_done
+
+    async def _walk(self) -> bool:
+        while (page := await self._page()) is not None:
+            if await self._take(page):
+                return page.head.done
+        return False
 
     async def _page(self) -> Page | None:
         """The next page; None when the walk was stopped while it waited for one."""
