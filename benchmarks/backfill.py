@@ -67,6 +67,13 @@ class Workers:
         self.kills += 1
         self.child = await self.stack.start_worker(f"worker-{self.kills}")
 
+    def by_tenths(self, seconds: float) -> list[float]:
+        """The highest memory in each tenth of so many seconds."""
+        tenths = [
+            [weight for second, weight in self.memory if int(second / seconds * 10) == each] for each in range(10)
+        ]
+        return [max(weights, default=0.0) for weights in tenths]
+
     def weigh(self) -> None:
         """Note the resident memory of the worker's process."""
         pages = int(Path(f"/proc/{self.child.pid}/statm").read_text().split()[1])
@@ -284,8 +291,7 @@ async def _caught_up(syncs: Syncs, sync: Sync) -> int:
 
 def table(measured: Measured, contacts: int) -> Table:
     """The figures."""
-    weights = [mebibytes for _, mebibytes in measured.workers.memory]
-    settled = [mebibytes for second, mebibytes in measured.workers.memory if second > measured.seconds / 2]
+    weights = measured.workers.by_tenths(measured.seconds)
     told, pages = measured.histories, measured.result.counts.pages
     drawn = Table(title=f"{contacts:,} contacts, {measured.workers.kills} kills", title_justify="left")
     drawn.add_column("measure")
@@ -296,8 +302,7 @@ def table(measured: Measured, contacts: int) -> Table:
         ("seconds", f"{measured.seconds:,.1f}"),
         ("contacts/s, kills included", f"{contacts / measured.seconds:,.0f}"),
         ("edits meanwhile, live passes", f"{measured.edits:,}, {measured.live_passes:,}"),
-        ("worker memory MiB, highest", f"{max(weights):,.0f}"),
-        ("worker memory MiB, highest of the second half", f"{max(settled, default=0.0):,.0f}"),
+        ("worker memory MiB, highest of each tenth", " ".join(f"{weight:.0f}" for weight in weights)),
         ("runs of the workflow", f"{told.runs:,}"),
         ("history events, all runs; longest run", f"{told.events:,}; {told.longest_events:,}"),
         ("history bytes a contact", f"{told.bytes / contacts:,.0f}"),
