@@ -159,3 +159,13 @@ async def test_p31_a_renamed_contact_is_sealed_under_its_new_id(book: Book) -> N
     assert again.content == content
     result = await book.commit(await book.open(), 1, [again])
     assert result.counts.unchanged == 1
+
+
+async def test_an_alias_without_a_version_forgets_none(book: Book) -> None:
+    """A backfill tells of a rename twice, once with its version: a live page read before brings nobody back."""
+    ticket = await book.open()
+    await book.commit(ticket, 1, [upsert("ada", version=1)])
+    filling = await book.backfill()
+    await filling.commit(1, [moved("ada", "new", version=2), moved("ada", "new")])
+    await book.commit(ticket, 2, [upsert("ada", version=1)])
+    assert set(await ids(book)) == {"new"}

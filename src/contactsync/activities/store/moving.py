@@ -6,7 +6,7 @@ page cannot bring it back; a newer one may, as a contact of its own.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -59,7 +59,10 @@ class Moves:
         elif is_older(alias.version, self.stamp.observed, old.version, old.observed):
             return
         elif old.gone:
-            self._bury(old, alias, new.contact_id if new and not new.gone else old.merged_into)
+            version = old.version if alias.version is None else alias.version  # what is known of it stays known
+            self._bury(
+                old, replace(alias, version=version), new.contact_id if new and not new.gone else old.merged_into
+            )
         elif new is None or (new.gone and new.observed <= self.stamp.observed):
             self._rename(old, alias, new, old_index, new_index)
         else:
