@@ -69,6 +69,7 @@ class Ground:
     client: Client
     postgres: PostgresServer
     temporal: TemporalServer
+    workers: list[WorkerProcess] = field(default_factory=list[WorkerProcess])
 
     @property
     def superuser_url(self) -> str:
@@ -142,7 +143,9 @@ class Place:
 
     def start_worker(self, name: str, fault: Fault | None = None) -> WorkerProcess:
         """A worker process for this connection alone."""
-        return WorkerProcess(self.settings, self.ground.stack.folder / f"{name}-{uuid4()}.log", fault)
+        worker = WorkerProcess(self.settings, self.ground.stack.folder / f"{name}-{uuid4()}.log", fault)
+        self.ground.workers.append(worker)
+        return worker
 
     @asynccontextmanager
     async def heir(self) -> AsyncGenerator[None]:
@@ -270,6 +273,7 @@ async def running_ground() -> AsyncGenerator[Ground]:
             try:
                 yield ground
             finally:
+                await asyncio.gather(*(worker.kill() for worker in ground.workers))
                 await asyncio.gather(ground.temporal.stop(), ground.postgres.stop())
 
 

@@ -1,7 +1,6 @@
 """Worker processes for tests: forked from one that has imported everything, so that each starts in no time."""
 
 import asyncio
-import contextlib
 import os
 import signal
 from multiprocessing import get_context
@@ -57,11 +56,11 @@ class WorkerProcess:
         return word.removeprefix(f"{FINISHED} ")
 
     async def kill(self) -> None:
-        """Make an end of it."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        await _readable(self._process.sentinel)
-        self._process.join()
+        """Make an end of it, if it has not come to one."""
+        if self._process.is_alive():
+            self._process.kill()
+            await _readable(self._process.sentinel)
+            self._process.join()
         self._hears.close()
 
     async def _word(self) -> str:
