@@ -40,9 +40,18 @@ COMMAND_SECONDS: Final = 60.0
 IDLE_SECONDS: Final = 300.0
 FROZEN_SECONDS: float = 60.0
 """A process that stands still inside a transaction loses it after this time, and with it the locks others wait for."""
+TRANSACTION_SECONDS: float = 180.0
+"""So long may a transaction last (PostgreSQL 17 and newer): who stops in the middle of a statement is not idle
+in PostgreSQL's eyes, and only this ends it."""
 
 _BEGIN: Final = """SELECT set_config('app.tenant_id', $1, true), set_config('app.scope', $2, true),
-    set_config('idle_in_transaction_session_timeout', $3, true)"""
+    set_config('idle_in_transaction_session_timeout', $3, true),
+    CASE WHEN current_setting('server_version_num')::int >= 170000
+        THEN set_config('transaction_timeout', $4, true) END"""
+
+# the clock of the transaction starts anew only when it was off
+_GRANT: Final = """SELECT CASE WHEN current_setting('server_version_num')::int >= 170000
+    THEN set_config('transaction_timeout', '0', true) || set_config('transaction_timeout', $1, true) END"""
 
 _ADDRESS: Final = "the database's address is not usable; it looks like postgresql://user:password@host:5432/name"
 _SIGN_IN: Final = "the database refused the user or its password; check the database's address"
@@ -215,7 +224,8 @@ class Database:
                         _BEGIN,
                         str(tenant_id) if tenant_id else "",
                         "directory" if directory else "",
-                        f"{FROZEN_SECONDS:.0f}s",
+                        _milliseconds(FROZEN_SECONDS),
+                        _milliseconds(TRANSACTION_SECONDS),
                     )
                     faults.reach(faults.TRANSACTION_BEGUN)
                     yield connection
@@ -224,6 +234,15 @@ class Database:
         except DatabaseReadOnly:
             await self._pool.expire_connections()  # a session stays read-only when the database no longer is
             raise
+
+
+async def grant(connection: Transaction, seconds: float) -> None:
+    """So long may the transaction last from now on."""
+    await connection.execute(_GRANT, _milliseconds(seconds))
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"
 
 
 @asynccontextmanager

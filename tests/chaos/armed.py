@@ -42,6 +42,7 @@ from contactsync.workers.worker import run_worker
 Action = Literal["die", "stop"]
 
 FROZEN_SECONDS: Final = 5.0
+TRANSACTION_SECONDS: Final = 20.0
 """Transactions of a frozen process end sooner than in production, so that a test need not wait a minute."""
 
 REACHED, FINISHED = "reached", "finished"
@@ -198,6 +199,7 @@ def work(settings: Mapping[str, object], fault: Fault | None, log: Path, said: C
     """The process: an ordinary worker until it is struck."""
     _log_to(log)
     postgres.FROZEN_SECONDS = FROZEN_SECONDS
+    postgres.TRANSACTION_SECONDS = TRANSACTION_SECONDS
     hook = Hook(fault or Fault("nowhere"), said)
     with faults.armed(hook.at):
         asyncio.run(run_worker(Settings.model_validate(settings), [FaultPoints(hook)]))

@@ -11,7 +11,7 @@ from contactsync.activities.store.passes import lock_progress
 from contactsync.activities.store.sweeping import SWEEP_SECONDS
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.errors import HoldNotFound
-from contactsync.postgres import Database, Row, Transaction, load_queries
+from contactsync.postgres import Database, Row, Transaction, grant, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/holds.sql")
 
@@ -75,6 +75,7 @@ class Holds:
 
 async def _apply(connection: Transaction, request: DecideDeletes, decision: str) -> int:
     ref = (request.tenant_id, request.connection_id)
+    await grant(connection, 2 * SWEEP_SECONDS)
     query = "delete_held" if request.approve else "keep_held"
     contacts: int = await connection.fetchval(_SQL[query], *ref, timeout=SWEEP_SECONDS)
     await connection.execute(_SQL["end_hold"], request.tenant_id, request.hold_id, decision, contacts)

@@ -7,11 +7,12 @@ from uuid import UUID
 from contactsync.activities.messages import ConnectionRef, Counts
 from contactsync.activities.store.guard import DeleteGuard
 from contactsync.activities.store.merging import Stamp
-from contactsync.postgres import Transaction, load_queries
+from contactsync.postgres import Transaction, grant, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/sweeping.sql")
 SWEEP_SECONDS: Final = 600.0
 """A million rows in one statement."""
+_GRANTED_SECONDS: Final = 3 * SWEEP_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Sweep:
 
     async def run(self) -> Counts:
         """Deletes what has an older generation, or holds it; answers with `deleted` or `held`."""
+        await grant(self.connection, _GRANTED_SECONDS)
         found = await self.connection.fetchrow(_SQL["unlisted"], *self._listing, timeout=SWEEP_SECONDS)
         unlisted: int = found["unlisted"] if found else 0
         if found and unlisted and not await self._is_allowed(unlisted, found["live"], found["held"]):
