@@ -1,4 +1,4 @@
-"""Temporals to run workflows on: one that skips time, and a real one."""
+"""Temporals to run workflows on: a real one, and one that skips time."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -24,16 +24,20 @@ async def ring(tmp_path: Path) -> KeyRing:
 
 
 @pytest.fixture
-async def environment(ring: KeyRing) -> AsyncGenerator[WorkflowEnvironment]:
-    """A Temporal that skips time; its clients seal."""
-    async with time_skipping(ring) as running:
-        yield running
+async def environment(ring: KeyRing, temporal_server: TemporalServer) -> WorkflowEnvironment:
+    """A real Temporal; its clients seal."""
+    return await on_server(temporal_server, ring)
 
 
 @pytest.fixture
-async def real(ring: KeyRing, temporal_server: TemporalServer) -> WorkflowEnvironment:
-    """A real Temporal; its clients seal."""
-    return await on_server(temporal_server, ring)
+async def skipping(ring: KeyRing) -> AsyncGenerator[WorkflowEnvironment]:
+    """A Temporal that skips time; its clients seal.
+
+    It loses a workflow for good that cancels an activity which ends in the same moment: use it only for what takes
+    long, and where no page fails while another one is fetched.
+    """
+    async with time_skipping(ring) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ async def time_skipping(ring: KeyRing) -> AsyncGenerator[WorkflowEnvironment]:
 
 
 async def on_server(server: TemporalServer, ring: KeyRing) -> WorkflowEnvironment:
-    """A real Temporal whose clients seal with `ring`: for what the time-skipping server does its own way."""
+    """A real Temporal whose clients seal with `ring`."""
     client = await Client.connect(server.address, namespace=server.namespace, plugins=[SealingPlugin(ring)])
     await add_missing_attributes(client)
     return WorkflowEnvironment.from_client(client)

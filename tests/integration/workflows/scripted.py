@@ -1,10 +1,12 @@
 """Activities that follow a script, for tests of workflows: a source of numbered pages and a store that counts."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from contactsync.activities.messages import (
     CLOSE_PASS,
@@ -28,8 +30,14 @@ from contactsync.activities.messages import (
     SetPaused,
 )
 from contactsync.errors import ContactSyncError, HoldNotFound
+from contactsync.workflows.page_steps import SOURCE_DOWN_AT_MOST
 
 CONTACT = b"Zaphod Beeblebrox <zaphod@betelgeuse.example>"
+
+
+def garbage_to_the_end() -> Exception:
+    """Garbage that may be tried again only when the time of the page is over."""
+    return ApplicationError("garbage", type="SourceMisbehaved", next_retry_delay=SOURCE_DOWN_AT_MOST)
 
 
 def waiting(request: FetchRequest, seconds: float) -> Page:
@@ -59,7 +67,7 @@ class Script:
     contacts_per_page: int = 10
     interval_seconds: int = 900
     fetch_fails: list[ContactSyncError] = field(default_factory=list[ContactSyncError])
-    fetch_always_fails: type[ContactSyncError] | None = None
+    fetch_always_fails: Callable[[], Exception] | None = None
     fails_at: dict[int, ContactSyncError] = field(default_factory=dict[int, ContactSyncError])
     waits: list[float] = field(default_factory=list[float])
     waits_at: dict[int, float] = field(default_factory=dict[int, float])
@@ -111,7 +119,7 @@ class Script:
         if self.fetch_fails:
             raise self.fetch_fails.pop(0)
         if self.fetch_always_fails is not None:
-            raise self.fetch_always_fails
+            raise self.fetch_always_fails()
         if request.page in self.fails_at:
             raise self.fails_at.pop(request.page)
         if request.page in self.waits_at:

@@ -1,7 +1,7 @@
 """Activities that follow a script, for tests of `Backfill`: parts of numbered pages, and a store that counts."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -47,7 +47,7 @@ class BackfillScript:
     ended: str | None = None
     open_fails: list[ContactSyncError] = field(default_factory=list[ContactSyncError])
     fails_at: dict[Place, ContactSyncError] = field(default_factory=dict[Place, ContactSyncError])
-    fetch_always_fails: type[ContactSyncError] | None = None
+    fetch_always_fails: Callable[[], Exception] | None = None
     down_from: Place | None = None
     waits_at: dict[Place, float] = field(default_factory=dict[Place, float])
     redo_at: set[Place] = field(default_factory=set[Place])
@@ -94,7 +94,7 @@ class BackfillScript:
         if self.hold_fetching is not None:
             await self.hold_fetching.wait()
         if self.fetch_always_fails is not None:
-            raise self.fetch_always_fails
+            raise self.fetch_always_fails()
         if self.down_from is not None and place >= self.down_from:
             raise SourceUnavailable
         if place in self.fails_at:

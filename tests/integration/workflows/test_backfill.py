@@ -11,10 +11,11 @@ from tests.integration.workflows.running import (
     backfilling,
     until,
 )
+from tests.integration.workflows.scripted import garbage_to_the_end
 from tests.integration.workflows.scripted_backfill import BackfillScript
 
 from contactsync.activities.messages import PauseRequest
-from contactsync.errors import CredentialsRejected, SourceLoops, SourceMisbehaved, SourceUnavailable, StalePass
+from contactsync.errors import CredentialsRejected, SourceLoops, SourceUnavailable, StalePass
 from contactsync.workflows.backfill import Backfill
 
 EVERY_PAGE = [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4)]
@@ -105,10 +106,10 @@ async def test_a_pause_recorded_while_no_workflow_ran_is_honoured(environment: W
         assert (await handle.result()).outcome == "completed"
 
 
-async def test_cancelling_writes_what_is_under_way_or_nothing_and_closes(real: WorkflowEnvironment) -> None:
+async def test_cancelling_writes_what_is_under_way_or_nothing_and_closes(environment: WorkflowEnvironment) -> None:
     """The backfill is closed as cancelled, says so, and no page is written after that."""
     script = BackfillScript(pages={0: 50, 1: 50})
-    async with backfilling(real, script) as handle:
+    async with backfilling(environment, script) as handle:
         await until(lambda: len(script.written) >= 4)
         await handle.cancel()
         result = await handle.result()
@@ -118,30 +119,32 @@ async def test_cancelling_writes_what_is_under_way_or_nothing_and_closes(real: W
 
 
 @pytest.mark.parametrize("paused", [None, "operator"])
-async def test_a_backfill_can_be_cancelled_whatever_it_waits_for(real: WorkflowEnvironment, paused: str | None) -> None:
+async def test_a_backfill_can_be_cancelled_whatever_it_waits_for(
+    environment: WorkflowEnvironment, paused: str | None
+) -> None:
     """Also while it is paused, and while a source that is down keeps it waiting."""
     script = BackfillScript(fetch_always_fails=SourceUnavailable)
-    async with backfilling(real, script, paused=paused) as handle:
+    async with backfilling(environment, script, paused=paused) as handle:
         if paused is None:
             await until(lambda: bool(script.events))
         await handle.cancel()
         assert (await handle.result()).outcome == "cancelled"
 
 
-async def test_a_page_overtaken_by_a_sweep_is_fetched_again(real: WorkflowEnvironment) -> None:
+async def test_a_page_overtaken_by_a_sweep_is_fetched_again(environment: WorkflowEnvironment) -> None:
     """`redo` writes nothing: the page is fetched again, and what was fetched behind it is thrown away."""
     script = BackfillScript(pages={0: 4}, redo_at={(0, 2), (0, 4)})
-    async with backfilling(real, script) as handle:
+    async with backfilling(environment, script) as handle:
         result = await handle.result()
     assert (result.outcome, script.written) == ("completed", [(0, 1), (0, 2), (0, 3), (0, 4)])
     assert script.events.count("fetch 0/2") == 2
     assert script.events.count("fetch 0/4") >= 2
 
 
-async def test_a_budget_that_asks_for_patience_is_waited_for_by_a_timer(environment: WorkflowEnvironment) -> None:
+async def test_a_budget_that_asks_for_patience_is_waited_for_by_a_timer(skipping: WorkflowEnvironment) -> None:
     """The page is asked for again after its time, which `progress` shows; the other part goes on."""
     script = BackfillScript(pages={0: 2, 1: 2}, waits_at={(0, 2): 3600.0})
-    async with backfilling(environment, script) as handle:
+    async with backfilling(skipping, script) as handle:
         async with asyncio.timeout(20):
             while (await handle.query(Backfill.progress)).waiting_until is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -151,35 +154,35 @@ async def test_a_budget_that_asks_for_patience_is_waited_for_by_a_timer(environm
     assert script.events.count("fetch 0/2") == 2
 
 
-async def test_resume_ends_the_wait_for_a_budget(environment: WorkflowEnvironment) -> None:
+async def test_resume_ends_the_wait_for_a_budget(skipping: WorkflowEnvironment) -> None:
     """Who knows better than the clock has the page asked for at once."""
     script = BackfillScript(pages={0: 1}, waits_at={(0, 1): 36_000.0})
-    async with backfilling(environment, script) as handle:
+    async with backfilling(skipping, script) as handle:
         await until(lambda: not script.waits_at)
-        before = await environment.get_current_time()
+        before = await skipping.get_current_time()
         await handle.signal(Backfill.resume)
         await until(lambda: script.written == [(0, 1)])
-        assert await environment.get_current_time() - before < timedelta(hours=1)
+        assert await skipping.get_current_time() - before < timedelta(hours=1)
 
 
-async def test_a_rate_is_kept(environment: WorkflowEnvironment) -> None:
+async def test_a_rate_is_kept(skipping: WorkflowEnvironment) -> None:
     """Two thousand contacts at two a second take about a thousand seconds, over two parts side by side."""
     script = BackfillScript(pages={0: 10, 1: 10}, rows=100, rows_per_second=2.0)
-    async with backfilling(environment, script) as handle:
+    async with backfilling(skipping, script) as handle:
         assert (await handle.result()).outcome == "completed"
         seconds = await seconds_taken(handle)
     assert 850 <= seconds <= 1100
 
 
-async def test_a_source_that_is_down_for_long_only_delays(environment: WorkflowEnvironment) -> None:
+async def test_a_source_that_is_down_for_long_only_delays(skipping: WorkflowEnvironment) -> None:
     """After a page has been given up, the backfill waits, opens anew and goes on from the last page committed."""
     script = BackfillScript(pages={0: 3}, window=1, down_from=(0, 2))
-    async with backfilling(environment, script) as handle:
+    async with backfilling(skipping, script) as handle:
         await until(lambda: (0, 1) in script.written)
         for _ in range(24):
             if len(script.openings) > 2:
                 break
-            await environment.sleep(timedelta(minutes=15))
+            await skipping.sleep(timedelta(minutes=15))
         script.down_from = None
         result = await handle.result()
     assert len(script.openings) > 2
@@ -202,33 +205,35 @@ async def test_what_somebody_has_to_mend_pauses_with_its_code(
     assert len(script.written) == len(set(script.written)) == 6
 
 
-async def test_a_source_that_keeps_sending_garbage_pauses_the_backfill(environment: WorkflowEnvironment) -> None:
+async def test_a_source_that_keeps_sending_garbage_pauses_the_backfill(skipping: WorkflowEnvironment) -> None:
     """Three times in a row, the first of them in the run before, and no page in between: paused, with the reason."""
-    script = BackfillScript(pages={0: 1}, fetch_always_fails=SourceMisbehaved)
-    async with backfilling(environment, script, misbehaved=1) as handle:
+    script = BackfillScript(pages={0: 1}, fetch_always_fails=garbage_to_the_end)
+    async with backfilling(skipping, script, misbehaved=1) as handle:
         for _ in range(24):
             if script.pauses:
                 break
-            await environment.sleep(timedelta(minutes=15))
+            await skipping.sleep(timedelta(minutes=15))
         await paused_for(handle, "SourceMisbehaved")
     assert (len(script.openings), script.written, script.closed) == (2, [], [])
 
 
 async def test_a_backfill_that_somebody_closed_ends_with_what_the_database_says(
-    environment: WorkflowEnvironment,
+    skipping: WorkflowEnvironment,
 ) -> None:
     """A page is refused as stale; opening it again tells that it was cancelled."""
-    script = BackfillScript(pages={0: 30})
-    async with backfilling(environment, script) as handle:
-        await until(lambda: len(script.written) >= 2)
+    script = BackfillScript(pages={0: 1}, hold_writing=asyncio.Event())
+    async with backfilling(skipping, script) as handle:
+        await until(lambda: "fetch 0/1" in script.events)
+        assert script.hold_writing is not None
         script.ended = "cancelled"
+        script.hold_writing.set()
         assert (await handle.result()).outcome == "cancelled"
 
 
-async def test_an_opening_that_was_taken_over_is_opened_again(environment: WorkflowEnvironment) -> None:
+async def test_an_opening_that_was_taken_over_is_opened_again(skipping: WorkflowEnvironment) -> None:
     """Nothing is paused and nothing is lost because of it."""
     script = BackfillScript(pages={0: 2}, open_fails=[StalePass()])
-    async with backfilling(environment, script) as handle:
+    async with backfilling(skipping, script) as handle:
         assert (await handle.result()).outcome == "completed"
     assert script.pauses == []
 
@@ -261,11 +266,11 @@ async def test_a_long_backfill_goes_on_in_new_runs(suggesting: WorkflowEnvironme
     assert len(script.openings) > 3
 
 
-async def test_a_worker_that_forgets_everything_makes_the_same_decisions(real: WorkflowEnvironment) -> None:
+async def test_a_worker_that_forgets_everything_makes_the_same_decisions(environment: WorkflowEnvironment) -> None:
     """Each workflow task replays all before it: parts, waits, pages fetched again and errors come out the same."""
     script = BackfillScript(
         pages={0: 2, 1: 2}, redo_at={(0, 1)}, waits_at={(1, 2): 0.5}, fails_at={(0, 2): SourceUnavailable()}
     )
-    async with backfilling(real, script, cached=0) as handle:
+    async with backfilling(environment, script, cached=0) as handle:
         result = await handle.result()
     assert (result.outcome, sorted(script.written)) == ("completed", [(0, 1), (0, 2), (1, 1), (1, 2)])

@@ -34,24 +34,24 @@ async def test_the_next_page_is_fetched_while_one_is_written(environment: Workfl
         await until(lambda: script.written == [1, 2, 3])
 
 
-async def test_passes_follow_each_other_at_the_interval(environment: WorkflowEnvironment) -> None:
+async def test_passes_follow_each_other_at_the_interval(skipping: WorkflowEnvironment) -> None:
     """An hour at an interval of 15 to 16 minutes has four more passes, none asked for."""
     script = Script(pages=1)
-    async with syncing(environment, script) as handle:
+    async with syncing(skipping, script) as handle:
         await handle.execute_update(ConnectionSync.sync_now)
         before = script.passes
-        await environment.sleep(timedelta(minutes=65))
+        await skipping.sleep(timedelta(minutes=65))
         assert script.passes - before == 4
 
 
-async def test_refused_credentials_pause_the_connection_with_the_reason(environment: WorkflowEnvironment) -> None:
+async def test_refused_credentials_pause_the_connection_with_the_reason(skipping: WorkflowEnvironment) -> None:
     """The pass ends at once, the pause is recorded with its code, and no further pass is tried."""
     script = Script(fetch_fails=[CredentialsRejected()])
-    async with syncing(environment, script) as handle:
+    async with syncing(skipping, script) as handle:
         result = await handle.execute_update(ConnectionSync.sync_now)
         assert (result.outcome, result.paused) == ("CredentialsRejected", "CredentialsRejected")
         await until(lambda: script.pauses == ["CredentialsRejected"])
-        await environment.sleep(timedelta(hours=5))
+        await skipping.sleep(timedelta(hours=5))
         assert script.passes == 1
         assert (await handle.query(ConnectionSync.progress)).state == "paused"
 
@@ -148,14 +148,14 @@ async def test_a_sync_asked_for_during_a_pass_starts_after_that_moment(environme
         assert script.passes == 2
 
 
-async def test_a_run_ends_within_a_day_and_carries_its_state_on(environment: WorkflowEnvironment) -> None:
+async def test_a_run_ends_within_a_day_and_carries_its_state_on(skipping: WorkflowEnvironment) -> None:
     """After 25 idle hours the workflow is another run, still paused and with the same last pass."""
     script = Script(pages=1, fetch_fails=[CredentialsRejected()])
-    async with syncing(environment, script) as handle:
+    async with syncing(skipping, script) as handle:
         await handle.execute_update(ConnectionSync.sync_now)
         before = await handle.query(ConnectionSync.progress)
-        await environment.sleep(timedelta(hours=25))
-        latest: WorkflowHandle[ConnectionSync, None] = environment.client.get_workflow_handle_for(
+        await skipping.sleep(timedelta(hours=25))
+        latest: WorkflowHandle[ConnectionSync, None] = skipping.client.get_workflow_handle_for(
             ConnectionSync.run, handle.id
         )
         description = await latest.describe()
@@ -165,13 +165,13 @@ async def test_a_run_ends_within_a_day_and_carries_its_state_on(environment: Wor
         assert (after.state, after.paused, after.last) == ("paused", "CredentialsRejected", before.last)
 
 
-async def test_the_state_travels_with_continue_as_new_while_somebody_waits(environment: WorkflowEnvironment) -> None:
+async def test_the_state_travels_with_continue_as_new_while_somebody_waits(skipping: WorkflowEnvironment) -> None:
     """An update sent while a run is about to end is answered, whichever run answers it."""
     script = Script(pages=1, interval_seconds=6 * 3600)
-    async with syncing(environment, script) as handle:
-        latest = environment.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
+    async with syncing(skipping, script) as handle:
+        latest = skipping.client.get_workflow_handle_for(ConnectionSync.run, handle.id)
         for _ in range(3):
-            await environment.sleep(timedelta(hours=23, minutes=59))
+            await skipping.sleep(timedelta(hours=23, minutes=59))
             assert (await latest.execute_update(ConnectionSync.sync_now)).outcome == "completed"
 
 

@@ -11,10 +11,10 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from tests.integration.workflows.running import Handle, syncing, until
-from tests.integration.workflows.scripted import Script
+from tests.integration.workflows.scripted import Script, garbage_to_the_end
 
 from contactsync.activities.messages import DeleteDecision, PassResult, PauseRequest, Progress
-from contactsync.errors import CredentialsRejected, SourceLoops, SourceMisbehaved
+from contactsync.errors import CredentialsRejected, SourceLoops
 from contactsync.workflows.connection_sync import ConnectionSync
 from contactsync.workflows.state_attribute import STATE_ATTRIBUTE
 
@@ -47,11 +47,11 @@ async def synced(environment: WorkflowEnvironment, handle: Handle) -> PassResult
     return await waiting
 
 
-async def test_patience_is_a_timer_of_temporal(environment: WorkflowEnvironment) -> None:
+async def test_patience_is_a_timer_of_temporal(skipping: WorkflowEnvironment) -> None:
     """Pages that ask for an hour and then for two are asked for again after that; nothing is written twice."""
     script = Script(pages=2, interval_seconds=86_400, waits=[3600.0, 7200.0])
-    async with syncing(environment, script) as handle:
-        result = await synced(environment, handle)
+    async with syncing(skipping, script) as handle:
+        result = await synced(skipping, handle)
     assert 3 * 3600 <= result.ended_at - result.started_at < 4 * 3600
     assert (result.outcome, script.written) == ("completed", [1, 2])
     assert script.events.count("fetch 1") == 3
@@ -94,33 +94,33 @@ async def test_a_page_under_way_is_written_while_the_next_one_waits(environment:
         assert script.written == [1]
 
 
-async def test_pages_without_end_pause_the_connection_at_once(environment: WorkflowEnvironment) -> None:
+async def test_pages_without_end_pause_the_connection_at_once(skipping: WorkflowEnvironment) -> None:
     """`SourceLoops` is the reason; what was committed stays and nothing is tried again."""
     script = Script(pages=2, fetch_fails=[SourceLoops()])
-    async with syncing(environment, script) as handle:
+    async with syncing(skipping, script) as handle:
         result = await handle.execute_update(ConnectionSync.sync_now)
         assert (result.outcome, result.paused) == ("SourceLoops", "SourceLoops")
         await until(lambda: script.pauses == ["SourceLoops"])
-        await environment.sleep(timedelta(hours=5))
+        await skipping.sleep(timedelta(hours=5))
     assert (script.passes, script.closed) == (1, ["SourceLoops"])
 
 
 async def test_three_passes_of_garbage_pause_the_connection(environment: WorkflowEnvironment) -> None:
     """Not before the third, also where the first was in a run before this one."""
-    script = Script(pages=1, interval_seconds=86_400, fetch_always_fails=SourceMisbehaved)
+    script = Script(pages=1, fetch_always_fails=garbage_to_the_end)
     async with syncing(environment, script, misbehaved=1) as handle:
-        assert (await synced(environment, handle)).paused is None
-        assert (await synced(environment, handle)).paused == "SourceMisbehaved"
+        assert (await handle.execute_update(ConnectionSync.sync_now)).paused is None
+        assert (await handle.execute_update(ConnectionSync.sync_now)).paused == "SourceMisbehaved"
         await until(lambda: script.pauses == ["SourceMisbehaved"])
 
 
 async def test_a_pass_that_completes_ends_the_count_of_garbage(environment: WorkflowEnvironment) -> None:
     """After two passes of garbage and a good one, the next of garbage is the first again."""
-    script = Script(pages=1, interval_seconds=86_400)
+    script = Script(pages=1)
     async with syncing(environment, script, misbehaved=2) as handle:
         assert (await handle.execute_update(ConnectionSync.sync_now)).outcome == "completed"
-        script.fetch_always_fails = SourceMisbehaved
-        result = await synced(environment, handle)
+        script.fetch_always_fails = garbage_to_the_end
+        result = await handle.execute_update(ConnectionSync.sync_now)
     assert (result.outcome, result.paused) == ("SourceMisbehaved", None)
 
 
