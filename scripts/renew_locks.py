@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PYPROJECT: Final = ROOT / "pyproject.toml"
 IMAGE_LOCK: Final = ROOT / "requirements.lock"
 BUILD_LOCK: Final = ROOT / "requirements-build.lock"
-IMAGE_EXTRAS: Final = ("aws", "vault")
+IMAGE_EXTRAS: Final = ("aws",)
 CONSTRAINTS: Final = re.compile(r"^constraint-dependencies = \[\n(.*?)^\]\n", re.MULTILINE | re.DOTALL)
 TABLE: Final = "[tool.uv]\n"
 HEADER: Final = "# written by scripts/renew_locks.py, with the hashes of every platform's files\n"

@@ -104,10 +104,10 @@ def test_what_images_install_is_pinned_by_hash(lock: str) -> None:
 
 
 def test_images_get_all_that_runs_and_nothing_else() -> None:
-    """The image's lock names every runtime dependency and those of `aws` and `vault`, and nothing of the others."""
+    """The image's lock names every runtime dependency and those of `aws`, and nothing of the others."""
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
-    wanted = _named([*project["dependencies"], *extras["aws"], *extras["vault"]])
+    wanted = _named([*project["dependencies"], *extras["aws"]])
     locked = {_name(line) for line in (ROOT / "requirements.lock").read_text().splitlines() if line[:1].isalnum()}
     assert wanted - locked == set()
     assert locked & (_named(extras["embedded"]) | {"pytest", "ruff", "pyright", "hypothesis"}) == set()
