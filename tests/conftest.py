@@ -13,6 +13,7 @@ from contactsync.workers.embedded.provision import DatabaseUrls, drop_database, 
 from contactsync.workers.embedded.temporal import TemporalServer
 
 from .no_skips import pytest_make_collect_report, pytest_runtest_makereport
+from .openbao import OpenBao
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
@@ -66,5 +67,14 @@ async def temporal_server() -> AsyncIterator[TemporalServer]:
     """A running Temporal: `address`, `namespace`, `ui_url`, `db_file`, `log`; fairness is on."""
     with temporary_folder() as folder:
         server = await TemporalServer.start(folder / "temporal")
+        yield server
+        await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def openbao() -> AsyncIterator[OpenBao]:
+    """A running OpenBao: `client`, `address`, `token_file`, `ca_file`; `transit/` and `secret/` are mounted."""
+    with temporary_folder() as folder:
+        server = await OpenBao.start(folder)
         yield server
         await server.stop()
