@@ -21,6 +21,11 @@ def backfill_workflow_id(tenant_id: UUID, connection_id: UUID, number: int) -> s
     return f"backfill/{tenant_id}/{connection_id}/{number}"
 
 
+def platform_workflow_id(name: str) -> str:
+    """`platform/{nil}/{name}`: a workflow about the platform itself, and its schedule."""
+    return f"platform/{PLATFORM_TENANT}/{name}"
+
+
 def tenant_of_workflow(workflow_id: str) -> UUID:
     """The tenant in `kind/{tenant}/…`.
 

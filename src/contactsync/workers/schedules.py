@@ -1,0 +1,97 @@
+"""What runs by the clock: Temporal's schedules of workflows about the platform, ensured by each worker at its start.
+
+A schedule holds ids only, and its workflows take no argument: a schedule keeps its arguments for ever, sealed under a
+key that ends.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+
+from contactsync.identifiers import platform_workflow_id
+from contactsync.workers.refusals import temporal_errors
+
+_CALL: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One schedule: workflow `workflow` (its registered name) with no argument, `every` so often, counted from
+    1970-01-01 UTC plus `offset`. Its id is `platform/{nil}/{name}`, and its runs' ids begin with that. A run that is
+    still under way when the next is due takes its place."""
+
+    name: str
+    workflow: str
+    every: timedelta
+    offset: timedelta = timedelta(0)
+
+    @property
+    def schedule_id(self) -> str:
+        """The schedule's id, and the beginning of its workflows' ids."""
+        return platform_workflow_id(self.name)
+
+    def schedule(self, task_queue: str) -> Schedule:
+        """As Temporal is told."""
+        return Schedule(
+            action=ScheduleActionStartWorkflow(self.workflow, id=self.schedule_id, task_queue=task_queue),
+            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=self.every, offset=self.offset)]),
+            policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=self.every),
+        )
+
+
+SCHEDULES: Final[tuple[Planned, ...]] = ()
+"""All there are; each workflow here is one that every worker knows."""
+
+
+async def ensure_schedules(client: Client, task_queue: str, planned: tuple[Planned, ...] = SCHEDULES) -> None:
+    """Make the schedules that are missing, and bring the others to what this version plans. One that somebody paused
+    stays paused.
+
+    Raises:
+        TemporalUnavailable, TemporalRefused.
+    """
+    for each in planned:
+        with temporal_errors():
+            await _ensure(client, each, each.schedule(task_queue))
+
+
+async def _ensure(client: Client, planned: Planned, wanted: Schedule) -> None:
+    try:
+        await client.create_schedule(planned.schedule_id, wanted, rpc_timeout=_CALL)
+    except ScheduleAlreadyRunningError:
+        await client.get_schedule_handle(planned.schedule_id).update(
+            lambda there: _correction(there, wanted), rpc_timeout=_CALL
+        )
+
+
+def _correction(there: ScheduleUpdateInput, wanted: Schedule) -> ScheduleUpdate | None:
+    """What is to change; None where all is as wanted."""
+    held = there.description.schedule
+    if _essence(held) == _essence(wanted):
+        return None
+    wanted.state = held.state
+    return ScheduleUpdate(wanted)
+
+
+def _essence(schedule: Schedule) -> tuple[object, ...]:
+    action = schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)  # noqa: S101  # there is no other kind
+    intervals = tuple((each.every, each.offset or timedelta(0)) for each in schedule.spec.intervals)
+    policy = schedule.policy
+    return (
+        *(action.workflow, action.id, action.task_queue, len(action.args)),
+        *(intervals, policy.overlap, policy.catchup_window),
+    )
