@@ -7,7 +7,8 @@
     │   ├── ConnectionNotFound
     │   ├── ContactNotFound
     │   ├── BackfillNotFound
-    │   └── HoldNotFound
+    │   ├── HoldNotFound
+    │   └── OffboardingNotFound
     ├── DatabaseError                 exit 5
     │   ├── DatabaseUnavailable                again
     │   ├── DatabaseReadOnly                   again
@@ -27,12 +28,14 @@
     │   └── KeyDestroyed                       never
     ├── SealError                     exit 7   never
     │   ├── SealRefused
-    │   └── OpenRefused
+    │   ├── OpenRefused
+    │   └── NoteRefused
     ├── MessageUnreadable             exit 70  never
     ├── PageUnreadable                exit 70  never
     ├── ProcessEnded                  exit 70  never
     ├── ConnectionPaused              exit 10  never
     ├── StillUnderWay                 exit 11  again
+    ├── TenantDisabled                exit 12  never
     └── SourceError
         ├── SourceUnavailable         exit 8   again
         ├── SourceThrottled           exit 8   after a time
@@ -105,6 +108,10 @@ class BackfillNotFound(NotFound):
 
 class HoldNotFound(NotFound):
     """no such deletions are held; `contactsync deletes list` shows those that are"""
+
+
+class OffboardingNotFound(NotFound):
+    """this tenant is not being offboarded; `contactsync tenant offboard` begins it"""
 
 
 class DatabaseError(ContactSyncError):
@@ -213,6 +220,10 @@ class OpenRefused(SealError):
     """the sealed bytes cannot be opened"""
 
 
+class NoteRefused(SealError):
+    """this is no note signed by the expected key, or it was altered"""
+
+
 class MessageUnreadable(ContactSyncError):
     """a message is not what this version writes; run workers of one version"""
 
@@ -236,6 +247,12 @@ class StillUnderWay(ContactSyncError):
 
     exit_code = 11
     retry = Retry.AGAIN
+
+
+class TenantDisabled(ContactSyncError):
+    """the tenant is disabled, since it is being offboarded or was; `contactsync tenant offboard --status` shows it"""
+
+    exit_code = 12
 
 
 class SourceError(ContactSyncError):
