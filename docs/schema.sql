@@ -5,6 +5,17 @@ CREATE SCHEMA contactsync;
 
 CREATE SCHEMA keys;
 
+CREATE FUNCTION audit.count_entry() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    INSERT INTO audit.chain (tenant_id, entries) VALUES (NEW.tenant_id, NEW.seq)
+    ON CONFLICT (tenant_id) DO UPDATE SET entries = greatest(chain.entries, excluded.entries);
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION audit.head(OUT seq bigint, OUT hash bytea) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog'
@@ -27,6 +38,31 @@ CREATE FUNCTION audit.refuse_change() RETURNS trigger
     AS $$
 BEGIN
     RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE FUNCTION audit.refuse_wrong_checkpoint() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog'
+    AS $$
+DECLARE
+    told bytea;
+BEGIN
+    PERFORM audit.head();
+    SELECT entry.hash INTO told FROM audit.entry
+        WHERE entry.tenant_id = contactsync.current_tenant() AND entry.seq = NEW.size;
+    IF told IS NULL
+        OR NEW.tenant_id IS DISTINCT FROM contactsync.current_tenant()
+        OR EXISTS (SELECT FROM audit.checkpoint AS c WHERE c.tenant_id = NEW.tenant_id AND c.size >= NEW.size)
+        OR NOT starts_with(
+            NEW.note, 'contactsync/audit/' || NEW.tenant_id || chr(10) || NEW.size || chr(10) || encode(told, 'base64')
+            || chr(10) || chr(10)
+        )
+    THEN
+        RAISE EXCEPTION 'not the next checkpoint of this audit log' USING ERRCODE = 'restrict_violation';
+    END IF;
+    UPDATE audit.chain SET checkpointed = NEW.size, checkpointed_at = NEW.at WHERE chain.tenant_id = NEW.tenant_id;
+    RETURN NEW;
 END
 $$;
 
@@ -62,6 +98,26 @@ BEGIN
     RETURN NEW;
 END
 $$;
+
+CREATE TABLE audit.chain (
+    tenant_id uuid NOT NULL,
+    entries bigint NOT NULL,
+    checkpointed bigint DEFAULT 0 NOT NULL,
+    checkpointed_at timestamp with time zone,
+    CONSTRAINT chain_checkpointed_check CHECK ((checkpointed >= 0)),
+    CONSTRAINT chain_entries_check CHECK ((entries > 0))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE audit.checkpoint (
+    tenant_id uuid NOT NULL,
+    size bigint NOT NULL,
+    note text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT checkpoint_size_check CHECK ((size > 0))
+);
+
+ALTER TABLE ONLY audit.checkpoint FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE audit.entry (
     tenant_id uuid NOT NULL,
@@ -644,7 +700,7 @@ CREATE TABLE keys.data_key (
     CONSTRAINT data_key_destroyed CHECK (((wrapped IS NULL) = (destroyed_at IS NOT NULL))),
     CONSTRAINT data_key_epoch_check CHECK ((epoch >= 0)),
     CONSTRAINT data_key_kid_check CHECK ((octet_length(kid) = 16)),
-    CONSTRAINT data_key_purpose_check CHECK ((purpose = ANY (ARRAY['payload'::text, 'row'::text, 'index'::text, 'suppression'::text]))),
+    CONSTRAINT data_key_purpose_check CHECK ((purpose = ANY (ARRAY['payload'::text, 'row'::text, 'index'::text, 'suppression'::text, 'audit'::text]))),
     CONSTRAINT data_key_window CHECK (
 CASE
     WHEN (purpose = 'payload'::text) THEN ((encrypt_until IS NOT NULL) AND (destroy_at IS NOT NULL) AND (destroy_at > encrypt_until) AND (destroy_at <= (encrypt_until + '720:00:00'::interval)))
@@ -698,6 +754,10 @@ ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact
 
 ALTER TABLE ONLY contactsync.contact_lookup ATTACH PARTITION contactsync.contact_lookup_7 FOR VALUES WITH (modulus 8, remainder 7);
 
+ALTER TABLE ONLY audit.chain
+    ADD CONSTRAINT chain_pkey PRIMARY KEY (tenant_id);
+ALTER TABLE ONLY audit.checkpoint
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (tenant_id, size);
 ALTER TABLE ONLY audit.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, seq);
 ALTER TABLE ONLY contactsync.backfill_part
@@ -916,6 +976,12 @@ ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact
 
 ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_7_tenant_id_contact_id_idx;
 
+CREATE TRIGGER checkpoint_is_next BEFORE INSERT ON audit.checkpoint FOR EACH ROW EXECUTE FUNCTION audit.refuse_wrong_checkpoint();
+
+CREATE TRIGGER checkpoint_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+
+CREATE TRIGGER entry_is_counted AFTER INSERT ON audit.entry FOR EACH ROW EXECUTE FUNCTION audit.count_entry();
+
 CREATE TRIGGER entry_is_next_link BEFORE INSERT ON audit.entry FOR EACH ROW EXECUTE FUNCTION audit.refuse_wrong_link();
 
 CREATE TRIGGER entry_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.entry FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
@@ -946,6 +1012,10 @@ ALTER TABLE ONLY contactsync.stash
     ADD CONSTRAINT stash_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
 ALTER TABLE ONLY keys.data_key
     ADD CONSTRAINT data_key_tenant_id_tenant_version_fkey FOREIGN KEY (tenant_id, tenant_version) REFERENCES keys.tenant_key(tenant_id, version);
+ALTER TABLE audit.checkpoint ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY checkpoint_of_tenant ON audit.checkpoint USING ((tenant_id = contactsync.current_tenant()));
+
 ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY entry_of_tenant ON audit.entry USING ((tenant_id = contactsync.current_tenant()));
@@ -1101,6 +1171,10 @@ REVOKE ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) TO contactsync_app;
 
 GRANT ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) TO contactsync_codec;
+
+GRANT SELECT ON TABLE audit.chain TO contactsync_app;
+
+GRANT SELECT,INSERT ON TABLE audit.checkpoint TO contactsync_app;
 
 GRANT SELECT,INSERT ON TABLE audit.entry TO contactsync_app;
 

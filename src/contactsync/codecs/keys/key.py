@@ -42,6 +42,7 @@ class KeyPurpose(StrEnum):
     ROW = "row"
     INDEX = "index"
     SUPPRESSION = "suppression"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

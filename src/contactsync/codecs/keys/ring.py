@@ -70,6 +70,7 @@ class KeyRing:
         self._encrypting = LoadingCache(self._load_payload_key, policy.cache, monotonic)
         self._opening = LoadingCache(self._load_open_key, policy.cache, monotonic)
         self._sealers = LoadingCache(self._load_sealer, policy.cache, monotonic)
+        self._audit = LoadingCache(self._load_audit_key, policy.cache, monotonic)
         self._absent = NegativeCache[bytes](policy.unknown_entries, policy.unknown_ttl, monotonic)
 
     async def create_tenant(self, tenant_id: UUID) -> None:
@@ -127,6 +128,14 @@ class KeyRing:
         """
         return await self._sealers.get(tenant_id)
 
+    async def audit_key(self) -> DataKey:
+        """The platform tenant's newest audit key, made on demand: what checkpoints and certificates are signed with.
+
+        Raises:
+            KeyDestroyed: the platform's keys were destroyed.
+        """
+        return await self._audit.get(PLATFORM_TENANT)
+
     async def destroy_tenant(self, tenant_id: UUID) -> int:
         """Destroy all keys of the tenant for ever, and what they sealed with them; answers how many there were.
 
@@ -137,6 +146,7 @@ class KeyRing:
         self._encrypting.discard(lambda name, _: name[0] == tenant_id)
         self._opening.discard(lambda _, key: key.tenant_id == tenant_id)
         self._sealers.discard(lambda name, _: name == tenant_id)
+        self._audit.discard(lambda name, _: name == tenant_id)
         return count
 
     async def check(self) -> None:
@@ -198,6 +208,15 @@ class KeyRing:
         if not rows or not indexes:
             raise KeyDestroyed if len(stored) > len(keys) else TenantNotFound
         return TenantSealer(rows, indexes[-1])
+
+    async def _load_audit_key(self, tenant_id: UUID) -> DataKey:
+        held = await self._store.data_keys(tenant_id, (KeyPurpose.AUDIT,))
+        return await self._unwrapped(held[-1] if held else await self._add_audit_key(tenant_id))
+
+    async def _add_audit_key(self, tenant_id: UUID) -> StoredDataKey:
+        await self._create_tenant_key(tenant_id)
+        key = DataKey(new_kid(), tenant_id, KeyPurpose.AUDIT, _FIRST, new_secret())
+        return await self._store.add_data_key(wrap_data_key(await self._tenant_keys.get((tenant_id, None)), key))
 
     async def _unwrapped(self, stored: StoredDataKey) -> DataKey:
         if stored.wrapped is None:
