@@ -41,18 +41,27 @@ class FileRootKey:
 
     async def unwrap(self, name: TenantKeyName, wrapped: bytes) -> bytes:
         """See `RootKeyProvider`."""
-        kid, sealed = wrapped[: cs1.KID_BYTES], wrapped[cs1.KID_BYTES :]
-        version = next((held for held in read_root_file(self._path) if held.kid == kid), None)
-        if version is None:
-            raise RootKeyRefused(f"{self._path} holds another root key than the one that was used; put that one back")
+        version = self._wrapping_version(wrapped)
         try:
-            return cs1.open_(version, _binding(name), sealed)
+            return cs1.open_(version, _binding(name), wrapped[cs1.KID_BYTES :])
         except OpenRefused:
             raise RootKeyRefused from None
 
     async def rewrap(self, name: TenantKeyName, wrapped: bytes) -> bytes:
         """See `RootKeyProvider`."""
         return await self.wrap(name, await self.unwrap(name, wrapped))
+
+    async def newest(self) -> int:
+        """See `RootKeyProvider`."""
+        return read_root_file(self._path)[-1].version
+
+    async def version_of(self, wrapped: bytes) -> int | None:
+        """See `RootKeyProvider`.
+
+        Raises:
+            RootKeyRefused: none of the file's versions wrapped it.
+        """
+        return self._wrapping_version(wrapped).version
 
     async def rotate(self) -> int:
         """See `RootKeyProvider`."""
@@ -79,6 +88,13 @@ class FileRootKey:
         name = TenantKeyName(UUID(int=0), 1, new_kid())
         if await self.unwrap(name, await self.wrap(name, _PROBE)) != _PROBE:
             raise RootKeyRefused
+
+    def _wrapping_version(self, wrapped: bytes) -> RootVersion:
+        kid = wrapped[: cs1.KID_BYTES]
+        version = next((held for held in read_root_file(self._path) if held.kid == kid), None)
+        if version is None:
+            raise RootKeyRefused(f"{self._path} holds another root key than the one that was used; put that one back")
+        return version
 
 
 def _binding(name: TenantKeyName) -> cs1.Binding:

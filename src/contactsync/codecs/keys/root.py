@@ -39,12 +39,24 @@ class RootKeyProvider(Protocol):
         """The same plaintext under the newest root version."""
         ...
 
+    async def newest(self) -> int:
+        """The number of the version that wraps; the first is 1."""
+        ...
+
+    async def version_of(self, wrapped: bytes) -> int | None:
+        """The number of the version that wrapped this; None where the provider does not tell."""
+        ...
+
     async def rotate(self) -> int:
         """Add a root version and wrap with it from now on; answers its number."""
         ...
 
     async def destroy(self, version: int) -> None:
-        """Destroy an older root version for ever: what is still wrapped by it ends."""
+        """Destroy an older root version for ever, the oldest first: what is still wrapped by it ends.
+
+        Raises:
+            RootKeyRefused: it is the newest, not there, not the oldest where that is asked, or kept by the provider.
+        """
         ...
 
     async def health(self) -> None:

@@ -37,6 +37,15 @@ class BindsNothing:
         del name
         return wrapped
 
+    async def newest(self) -> int:
+        """Has one version."""
+        return 1
+
+    async def version_of(self, wrapped: bytes) -> int | None:
+        """The one."""
+        del wrapped
+        return 1
+
     async def rotate(self) -> int:
         """Has one version."""
         return 1
