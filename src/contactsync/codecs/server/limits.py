@@ -78,7 +78,7 @@ def _payloads(body: bytes) -> list[JsonPayload]:
     if _depth(body) > MAX_DEPTH:
         raise Refused(400, "the JSON is nested too deeply")
     try:
-        content = _body.validate_python(json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant))
+        content = _body.validate_python(json.loads(body, object_pairs_hook=unique, parse_constant=_no_constant))
     except (ValidationError, ValueError, RecursionError):
         raise Refused(400, "the body is no Payloads JSON") from None
     if not content.keys() <= {"payloads"}:
@@ -101,7 +101,7 @@ def _depth(body: bytes) -> int:
     return deepest
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """An object none of whose keys comes twice: two readers could take different ones (RFC 8259 §4)."""
     value = dict(pairs)
     if len(value) != len(pairs):
