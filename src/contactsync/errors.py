@@ -29,6 +29,7 @@
     ├── SealError                     exit 7   never
     │   ├── SealRefused
     │   ├── OpenRefused
+    │   │   └── KeysRotated                    again
     │   └── NoteRefused
     ├── MessageUnreadable             exit 70  never
     ├── PageUnreadable                exit 70  never
@@ -218,6 +219,12 @@ class SealRefused(SealError):
 
 class OpenRefused(SealError):
     """the sealed bytes cannot be opened"""
+
+
+class KeysRotated(OpenRefused):
+    """the tenant's keys were rotated meanwhile; it is tried again with the new ones, and nothing was written"""
+
+    retry = Retry.AGAIN
 
 
 class NoteRefused(SealError):
