@@ -31,6 +31,11 @@ class AuditKind(StrEnum):
     """What an entry tells of."""
 
     TENANT_ADDED = "tenant_added"
+    TENANT_DISABLED = "tenant_disabled"
+    TENANT_ENABLED = "tenant_enabled"
+    OFFBOARDING_DECIDED = "offboarding_decided"
+    TENANT_DELETED = "tenant_deleted"
+    CERTIFICATE_ISSUED = "certificate_issued"
     CONNECTION_ADDED = "connection_added"
     CONNECTION_PAUSED = "connection_paused"
     CONNECTION_RESUMED = "connection_resumed"
