@@ -53,6 +53,7 @@ class Rereading:
         self._bench = bench
         self.meter = bench.meter
         self.addresses = bench.addresses
+        self.tokens = bench.tokens
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG002  # the contract's name
         """See `Workbench`."""

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Fields
-from contactsync.activities.sources.oauth import TokenCache
 from contactsync.activities.sources.query import QueryPage
 from contactsync.activities.sources.replica import Replica
 from contactsync.activities.sources.rest import RestSource, open_rest_query
 from contactsync.activities.sources.rest_settings import RestSettings
 from contactsync.activities.sources.source import Credentials, PageLimits
+from contactsync.activities.sources.tokens import MemoryTokens, Tokens
 from contactsync.codecs.server.serve import serving
 from contactsync.workers.embedded.ports import LOOPBACK
 
@@ -105,13 +105,13 @@ async def opened(
     *,
     secret: str = SECRET,
     fields: Fields = DEFAULT_FIELDS,
-    tokens: TokenCache | None = None,
+    tokens: Tokens | None = None,
     replica: Replica | None = None,
 ) -> AsyncGenerator[RestSource]:
     """The API, to be asked."""
     chosen = RestSettings.model_validate(settings)
-    workbench = replica or Replica()
-    async with open_rest_query(chosen, Credentials(secret=secret), fields, workbench, tokens or TokenCache()) as source:
+    workbench = replica or Replica(tokens=tokens or MemoryTokens())
+    async with open_rest_query(chosen, Credentials(secret=secret), fields, workbench) as source:
         yield source
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.unit.rest.apis import PLANTED, SECRET, Api, Reply, Seen, api, described, opened
 
-from contactsync.activities.sources.oauth import Grant, Token, TokenCache
 from contactsync.activities.sources.source import PageLimits
+from contactsync.activities.sources.tokens import REFUSAL_SECONDS, Grant, Held, MemoryTokens, Token
 from contactsync.errors import (
     CredentialsRejected,
     SecretUnavailable,
@@ -51,7 +51,7 @@ def auth(there: Api, **further: object) -> dict[str, object]:
     return {"kind": "client_credentials", "token_url": there.url + "token", "client_id": "client", **further}
 
 
-async def ask(there: Api, tokens: TokenCache, *, secret: str = SECRET, **further: object) -> None:
+async def ask(there: Api, tokens: MemoryTokens, *, secret: str = SECRET, **further: object) -> None:
     """One page, as an activity of its own asks for it."""
     async with opened(described(there.url, auth=auth(there, **further)), secret=secret, tokens=tokens) as source:
         await source.list_page(None, None, PageLimits())
@@ -59,7 +59,7 @@ async def ask(there: Api, tokens: TokenCache, *, secret: str = SECRET, **further
 
 async def test_one_request_for_all() -> None:
     """Fifty activities that need a token at the same time ask for one together."""
-    provider, tokens = Provider(), TokenCache()
+    provider, tokens = Provider(), MemoryTokens()
     async with api(provider.answer) as there:
         await asyncio.gather(*(ask(there, tokens) for _ in range(50)))
     assert provider.given == 1
@@ -67,7 +67,7 @@ async def test_one_request_for_all() -> None:
 
 async def test_one_refresh_for_all() -> None:
     """Fifty activities whose token was refused get one new token together."""
-    provider, tokens = Provider(), TokenCache()
+    provider, tokens = Provider(), MemoryTokens()
     async with api(provider.answer) as there:
         await ask(there, tokens)
         provider.valid = "revoked"
@@ -85,13 +85,13 @@ async def test_a_second_refusal_is_final() -> None:
 
     async with api(reply) as there:
         with pytest.raises(CredentialsRejected):
-            await ask(there, TokenCache())
+            await ask(there, MemoryTokens())
     assert requests == ["/token", "/contacts", "/token", "/contacts"]
 
 
 async def test_rotated_refresh_tokens() -> None:
     """Where each refresh gives out another refresh token, the process goes on with the newest."""
-    provider, tokens = Provider(rotates=True), TokenCache()
+    provider, tokens = Provider(rotates=True), MemoryTokens()
     async with api(provider.answer) as there:
         for _ in range(4):
             provider.valid = "revoked"
@@ -100,14 +100,48 @@ async def test_rotated_refresh_tokens() -> None:
 
 
 async def test_a_renewed_secret_is_heard() -> None:
-    """After a refusal the next attempt asks with the secret again, which a person may have renewed."""
-    provider, tokens = Provider(rotates=True), TokenCache()
+    """After a refusal a secret that a person renewed is asked with at once."""
+    provider, tokens = Provider(rotates=True), MemoryTokens()
     async with api(provider.answer) as there:
         await ask(there, tokens, kind="refresh_token")
-        provider.refresh, provider.valid = SECRET, "revoked"
+        provider.refresh, provider.valid = "granted anew", "revoked"
         with pytest.raises(CredentialsRejected):
             await ask(there, tokens, kind="refresh_token")
-        await ask(there, tokens, kind="refresh_token")
+        await ask(there, tokens, kind="refresh_token", secret="granted anew")
+    assert [form["refresh_token"] for form in provider.forms] == [SECRET, "refresh-1", "granted anew"]
+
+
+async def test_a_renewed_client_secret_goes_on() -> None:
+    """A client whose own secret was wrong goes on with the newest refresh token, not with the first one."""
+    tokens = MemoryTokens(clock := Clock())
+    first, renewed = REFRESHING, replace(REFRESHING, client_secret="right")
+    assert await tokens.get(first, rotating) == "access for first"
+    clock.now = 3600
+
+    async def refuse(_grant: Grant) -> Token:
+        raise CredentialsRejected
+
+    with pytest.raises(CredentialsRejected):
+        await tokens.get(first, refuse)
+    assert await tokens.get(renewed, rotating) == "access for next after first"
+
+
+async def test_a_refusal_speaks_for_those_who_wait() -> None:
+    """Fifty activities whose grant is refused ask once together; a while later it is asked again."""
+    tokens, asked = MemoryTokens(clock := Clock()), list[int]()
+
+    async def refuse(_grant: Grant) -> Token:
+        asked.append(1)
+        await asyncio.sleep(0)
+        raise CredentialsRejected
+
+    told = await asyncio.gather(*(tokens.get(GRANT, refuse) for _ in range(50)), return_exceptions=True)
+    assert {type(each) for each in told} == {CredentialsRejected}
+    assert len(asked) == 1
+    clock.now += REFUSAL_SECONDS
+    with pytest.raises(CredentialsRejected):
+        await tokens.get(GRANT, refuse)
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("client_auth", ["body", "basic"])
@@ -117,8 +151,8 @@ async def test_the_form(client_auth: str, monkeypatch: pytest.MonkeyPatch) -> No
     provider = Provider()
     async with api(provider.answer) as there:
         common = {"scope": "a b", "client_auth": client_auth}
-        await ask(there, TokenCache(), **common, extra={"audience": "x"})
-        await ask(there, TokenCache(), **common, kind="refresh_token", client_secret="env:CLIENT_SECRET")
+        await ask(there, MemoryTokens(), **common, extra={"audience": "x"})
+        await ask(there, MemoryTokens(), **common, kind="refresh_token", client_secret="env:CLIENT_SECRET")
     headers = [seen.headers.get("authorization") for seen in there.seen if seen.path == "/token"]
     client = [{"client_id": "client", "client_secret": secret} for secret in (SECRET, "s:e&c")]
     in_form = client_auth == "body"
@@ -156,7 +190,7 @@ async def test_p24_answers_of_the_token_endpoint(reply: Reply, expected: type[So
     """P24: what the token endpoint says instead of a token is an error of its kind, without a word of it."""
     async with api(lambda _: reply) as there:
         with pytest.raises(SourceError) as caught:
-            await ask(there, TokenCache())
+            await ask(there, MemoryTokens())
     assert type(caught.value) is expected
     assert PLANTED not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -166,10 +200,17 @@ async def test_a_missing_client_secret() -> None:
     """The client's secret is a reference, and a missing one waits to be put back."""
     async with api(Provider().answer) as there:
         with pytest.raises(SecretUnavailable):
-            await ask(there, TokenCache(), kind="refresh_token", client_secret="env:NOT_SET_ANYWHERE")
+            await ask(there, MemoryTokens(), kind="refresh_token", client_secret="env:NOT_SET_ANYWHERE")
 
 
 GRANT = Grant("https://t.example/", {"grant_type": "x"}, "client", SECRET)
+REFRESHING = Grant("https://t.example/", {"grant_type": "refresh_token", "refresh_token": "first"}, "client", "wrong")
+
+
+async def rotating(grant: Grant) -> Token:
+    """A token, and another refresh token, that tell what they were given for."""
+    sent = grant.form["refresh_token"]
+    return Token(f"access for {sent}", 3600, f"next after {sent}")
 
 
 @dataclass(slots=True)
@@ -198,7 +239,7 @@ def counting(life: float) -> tuple[list[int], Callable[[Grant], Awaitable[Token]
 async def test_tokens_are_renewed_before_they_end(life: float, kept: float) -> None:
     """A token is used for most of its life, and renewed a minute, or half of it, before it ends."""
     clock = Clock()
-    tokens = TokenCache(clock)
+    tokens = MemoryTokens(clock)
     given, give = counting(life)
     assert await tokens.get(GRANT, give) == "t1"
     clock.now = kept
@@ -209,8 +250,8 @@ async def test_tokens_are_renewed_before_they_end(life: float, kept: float) -> N
 
 
 async def test_grants_do_not_share_tokens() -> None:
-    """Another account, client, secret or scope has a token of its own."""
-    tokens = TokenCache()
+    """Another account, client, secret or scope is not given the token of the one before."""
+    tokens = MemoryTokens()
     given, give = counting(3600)
     others = [
         GRANT,
@@ -224,7 +265,7 @@ async def test_grants_do_not_share_tokens() -> None:
 
 async def test_who_waits_takes_over() -> None:
     """An activity that is cancelled or fails while it asks leaves the next one to ask, and no token of before."""
-    tokens = TokenCache()
+    tokens = MemoryTokens()
     asking = asyncio.Event()
 
     async def never(_grant: Grant) -> Token:
@@ -241,7 +282,7 @@ async def test_who_waits_takes_over() -> None:
 
 
 def test_nothing_of_a_token_is_shown() -> None:
-    """Neither a grant nor a token shows what is in it."""
-    assert SECRET not in repr(GRANT)
-    assert SECRET not in repr(Token(SECRET, 1.0, SECRET))
-    assert SECRET.encode() not in GRANT.digest
+    """Neither a grant, nor a token, nor what is held shows what is in it."""
+    for each in (GRANT, Token(SECRET, 1.0, SECRET), Held(access=SECRET, refresh=SECRET), GRANT.digest, GRANT.seed):
+        assert SECRET not in repr(each)
+        assert SECRET not in str(each)

@@ -1,115 +1,17 @@
-"""OAuth 2 access tokens (RFC 6749): asked for once, however many activities of a process need one.
+"""The request for an OAuth 2 access token (RFC 6749 §4.4, §6); `tokens.py` says when there is one."""
 
-A provider may end one token when it gives out the next, so that two refreshes at the same time would end each other's:
-whoever needs a token waits for the one who is asking for it. Tokens live in memory only, under a digest of what they
-were asked with.
-"""
-
-import asyncio
-import hashlib
-import json
-import secrets
-import time
 from base64 import b64encode
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote_plus, urlencode
-from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from contactsync.activities.sources.tokens import REFUSED, UNKNOWN_LIFE_SECONDS, Grant, Token
 from contactsync.activities.sources.transport import Answer, BodyTooLarge, Transport, refusal
 from contactsync.errors import CredentialsRejected, SourceMisbehaved
 
-MAX_TOKENS: Final = 4096
-"""Tokens that a process keeps."""
-
 _MAX_ANSWER_BYTES: Final = 64 * 1024
-_UNKNOWN_LIFE_SECONDS: Final = 300.0
-_MARGIN_SECONDS: Final = 60.0
-_DIGEST_KEY: Final = secrets.token_bytes(32)
 _REFUSED: Final = frozenset({400, 401, 403})
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An access token; `life_seconds` from when it was given. `refresh`: the refresh token to use from now on."""
-
-    value: str = field(repr=False)
-    life_seconds: float = _UNKNOWN_LIFE_SECONDS
-    refresh: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a token is asked for with. `basic`: the client signs in by HTTP, not in the form (RFC 6749 §2.3.1)."""
-
-    token_url: str = field(repr=False)
-    form: Mapping[str, str] = field(repr=False)
-    client_id: str = field(repr=False)
-    client_secret: str = field(repr=False)
-    basic: bool = False
-
-    def with_refresh(self, token: str) -> "Grant":
-        """The same with another refresh token."""
-        return replace(self, form={**self.form, "refresh_token": token})
-
-    @property
-    def digest(self) -> bytes:
-        """Tells grants apart in memory; says nothing of what is in them."""
-        parts = (self.token_url, sorted(self.form.items()), self.client_id, self.client_secret, self.basic)
-        return hashlib.blake2b(json.dumps(parts).encode(), key=_DIGEST_KEY, digest_size=32).digest()
-
-
-@dataclass(slots=True)
-class _Slot:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    token: str = field(default="", repr=False)
-    refresh: str = field(default="", repr=False)
-    renew_at: float = 0.0
-
-
-class TokenCache:
-    """The tokens of one process. `clock` gives seconds that never go back."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        # a lock belongs to the event loop that waits for it
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[bytes, _Slot]] = WeakKeyDictionary()
-
-    async def get(self, grant: Grant, ask: Callable[[Grant], Awaitable[Token]], *, refused: str = "") -> str:
-        """A token that is good for a while, and is not the one that the source has `refused`.
-
-        Where the provider gave out another refresh token, `ask` gets a grant with that one.
-
-        Raises:
-            as `ask`.
-        """
-        slot = self._slot(grant.digest)
-        async with slot.lock:
-            if not slot.token or slot.token == refused or self._clock() >= slot.renew_at:
-                await self._renew(slot, grant, ask)
-            return slot.token
-
-    async def _renew(self, slot: _Slot, grant: Grant, ask: Callable[[Grant], Awaitable[Token]]) -> None:
-        slot.token = ""
-        try:
-            given = await ask(grant.with_refresh(slot.refresh) if slot.refresh else grant)
-        except CredentialsRejected:
-            slot.refresh = ""  # the next one asks with the secret, which may have been renewed
-            raise
-        slot.renew_at = self._clock() + max(given.life_seconds - _MARGIN_SECONDS, given.life_seconds / 2)
-        slot.token, slot.refresh = given.value, given.refresh or slot.refresh
-
-    def _slot(self, digest: bytes) -> _Slot:
-        slots = self._loops.setdefault(asyncio.get_running_loop(), OrderedDict())
-        slot = slots.setdefault(digest, _Slot())
-        slots.move_to_end(digest)
-        if len(slots) > MAX_TOKENS:
-            slots.popitem(last=False)
-        return slot
 
 
 class _Given(BaseModel):
@@ -154,7 +56,7 @@ def _given(answer: Answer) -> Token:
     if answer.status == 403:
         raise refusal(answer)
     if answer.status in _REFUSED:
-        raise CredentialsRejected("the token endpoint refused the grant; renew the secret, then resume the connection")
+        raise CredentialsRejected(REFUSED)
     try:
         given = _Given.model_validate_json(answer.body)
     except ValidationError:
@@ -165,8 +67,4 @@ def _given(answer: Answer) -> Token:
 
 
 def _life(expires_in: float | None) -> float:
-    return expires_in if expires_in is not None and 0 < expires_in < 1e9 else _UNKNOWN_LIFE_SECONDS
-
-
-TOKENS: Final = TokenCache()
-"""Those of this process."""
+    return expires_in if expires_in is not None and 0 < expires_in < 1e9 else UNKNOWN_LIFE_SECONDS

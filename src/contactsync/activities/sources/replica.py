@@ -24,6 +24,7 @@ from contactsync.activities.sources.source import (
     Unchanged,
     Unreadable,
 )
+from contactsync.activities.sources.tokens import MemoryTokens, Tokens
 from contactsync.errors import CursorExpired
 
 
@@ -64,6 +65,7 @@ class Replica:
     cursor: bytes | None = None
     meter: Meter = field(default_factory=Meter)
     addresses: AddressRules = field(default_factory=lambda: AddressRules(("127.0.0.0/8", "::1/128")))
+    tokens: Tokens = field(default_factory=MemoryTokens)
     _listed: set[str] = field(default_factory=set[str])
     _stashes: dict[UUID, tuple[bytes, ...]] = field(default_factory=dict[UUID, tuple[bytes, ...]])
 

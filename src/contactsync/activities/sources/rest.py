@@ -16,7 +16,6 @@ from pydantic import JsonValue
 
 from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.sources.meter import Meter
-from contactsync.activities.sources.oauth import TOKENS, TokenCache
 from contactsync.activities.sources.query import QueryPage, Window
 from contactsync.activities.sources.rest_answers import Found, Judge
 from contactsync.activities.sources.rest_records import Mapper
@@ -189,10 +188,9 @@ async def open_rest_query(
     credentials: Credentials,
     fields: Fields,
     workbench: Workbench,
-    tokens: TokenCache = TOKENS,
 ) -> AsyncGenerator[RestSource]:
     """Opens an account to be asked page by page."""
-    signer = Signer(settings, credentials.secret, workbench.addresses, tokens)
+    signer = Signer(settings, credentials.secret, workbench.addresses, workbench.tokens)
     async with open_transport(endpoint_of(settings, credentials, workbench.addresses, workbench.meter)) as transport:
         yield RestSource(transport, settings, fields, workbench.meter, signer=signer)
 

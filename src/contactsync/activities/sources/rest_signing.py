@@ -6,11 +6,12 @@ from typing import Final, Literal
 
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
-from contactsync.activities.sources.oauth import TOKENS, Grant, Token, TokenCache, ask_for_token
+from contactsync.activities.sources.oauth import ask_for_token
 from contactsync.activities.sources.rest_settings import RestSettings
 from contactsync.activities.sources.rest_tables import BasicAuth, HeaderAuth, NoAuth, OAuth, RefreshTokenAuth
 from contactsync.activities.sources.secrets import resolve
 from contactsync.activities.sources.source import Credentials
+from contactsync.activities.sources.tokens import Grant, Token, Tokens
 from contactsync.activities.sources.transport import Endpoint, open_transport
 from contactsync.errors import CredentialsRejected
 
@@ -35,12 +36,12 @@ def endpoint_of(settings: RestSettings, credentials: Credentials, addresses: Add
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Headers that sign a request in. `tokens` are shared by everyone in the process."""
+    """Headers that sign a request in."""
 
     settings: RestSettings
     secret: str = field(repr=False)
     addresses: AddressRules
-    tokens: TokenCache = TOKENS
+    tokens: Tokens
 
     @property
     def renews(self) -> bool:

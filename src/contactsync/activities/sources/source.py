@@ -15,6 +15,7 @@ from contactsync.activities.contacts.contact import Contact, Fields
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
+from contactsync.activities.sources.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,17 @@ class Credentials:
 
 
 class Workbench(Protocol):
-    """What the engine lends a source: what is held already, a place for long listings, a meter for its requests, and
-    which addresses it may reach."""
+    """What the engine lends a source: what is held already, a place for long listings, a meter for its requests, which
+    addresses it may reach, and the OAuth tokens of its connection."""
 
     @property
     def meter(self) -> Meter: ...
 
     @property
     def addresses(self) -> AddressRules: ...
+
+    @property
+    def tokens(self) -> Tokens: ...
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """Those source ids whose stored etag equals the given one (no body needs to be downloaded for them)."""

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from contactsync.activities.messages import ConnectionRef, PartRef
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
+from contactsync.activities.store.oauth_tokens import StoredTokens
 from contactsync.activities.store.records import etag_mac, source_index
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.rows import TenantSealer
@@ -37,6 +38,7 @@ class StoreWorkbench:
     ) -> None:
         self.meter = meter
         self.addresses = addresses
+        self.tokens: Final = StoredTokens(database, ring, ref)
         self._database = database
         self._ring = ring
         self._tenant_id = ref.tenant_id

@@ -29,6 +29,8 @@ from contactsync.workers.cli.tenants import find_tenant
 if TYPE_CHECKING:
     from contactsync.activities.sources.source import SourceInfo
     from contactsync.activities.store.directory import Connection, ConnectionInfo, Directory, NewConnection
+    from contactsync.workers.bootstrap import Parts
+    from contactsync.workers.cli.sources import Checked
     from contactsync.workers.syncs import Sync, Syncs
 
 connections = typer.Typer(help="Add, look at, pause and resume connections.", no_args_is_help=True)
@@ -178,12 +180,24 @@ async def _add(tenant_reference: str, new: "NewConnection", *, check: bool, star
 
     async with open_parts() as parts:
         tenant = await find_tenant(parts.directory, tenant_reference)
-        info = await check_source(new, tenant.policy.fields, parts.addresses) if check else None
+        checked = await check_source(new, tenant.policy.fields, parts.addresses) if check else None
         syncs = await open_syncs(parts) if start else None
         connection = await parts.directory.add_connection(tenant.tenant_id, new, actor=actor())
+        if checked is not None:
+            await _adopt(parts, connection, checked)
         if syncs is not None:
             await _start(syncs, connection)
-    return _added(connection, info, started=start)
+    return _added(connection, checked.info if checked else None, started=start)
+
+
+async def _adopt(parts: "Parts", connection: "Connection", checked: "Checked") -> None:
+    """The provider may have ended the secret's refresh token: the first pass goes on with what the check was given."""
+    from contactsync.activities.messages import ConnectionRef
+    from contactsync.activities.store.oauth_tokens import StoredTokens
+
+    ref = ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.connection_id)
+    if checked.held.access:
+        await StoredTokens(parts.database, parts.ring, ref).adopt(checked.held)
 
 
 async def _start(syncs: "Syncs", connection: "Connection") -> None:

@@ -1,6 +1,7 @@
 """Asking a source whether it can be synced, before anything about it is kept."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 from uuid import UUID
 
@@ -10,11 +11,20 @@ from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.registry import open_source
 from contactsync.activities.sources.secrets import resolve
 from contactsync.activities.sources.source import Credentials, SourceInfo
+from contactsync.activities.sources.tokens import Held, MemoryTokens
 from contactsync.activities.store.directory import NewConnection
 
 
-async def check_source(new: NewConnection, fields: Fields, addresses: AddressRules) -> SourceInfo:
-    """What the source says of itself.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the source says of itself, and the OAuth tokens that the check was given."""
+
+    info: SourceInfo
+    held: Held
+
+
+async def check_source(new: NewConnection, fields: Fields, addresses: AddressRules) -> Checked:
+    """Asks the source whether it can be synced.
 
     Raises:
         SecretUnavailable: the secret is not there.
@@ -22,8 +32,9 @@ async def check_source(new: NewConnection, fields: Fields, addresses: AddressRul
     """
     secret = resolve(new.secret_ref) if new.secret_ref else ""
     credentials = Credentials(username=str(new.settings.get("username", "")), secret=secret)
-    async with open_source(new.kind, new.settings, credentials, fields, NoWorkbench(addresses)) as source:
-        return await source.check()
+    bench = NoWorkbench(addresses)
+    async with open_source(new.kind, new.settings, credentials, fields, bench) as source:
+        return Checked(await source.check(), bench.tokens.held)
 
 
 class NoWorkbench:
@@ -32,6 +43,7 @@ class NoWorkbench:
     def __init__(self, addresses: AddressRules) -> None:
         self.meter = Meter()
         self.addresses = addresses
+        self.tokens = MemoryTokens()
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """Nothing is held."""
