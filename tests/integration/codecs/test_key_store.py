@@ -11,7 +11,7 @@ import pytest
 from contactsync.codecs.keys.key import KeyPurpose, new_kid
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
-from contactsync.codecs.keys.store import KeyStore, StoredDataKey, StoredTenantKey
+from contactsync.codecs.keys.store import KeyCount, KeyStore, StoredDataKey, StoredTenantKey
 from contactsync.errors import KeyDestroyed
 from contactsync.postgres import Database
 
@@ -131,14 +131,64 @@ async def test_a_destroyed_key_is_not_replaced(store: KeyStore, tenant_id: UUID)
 
 
 async def test_due_keys(store: KeyStore, tenant_id: UUID) -> None:
-    """Those whose date has come and that are not destroyed, oldest first, no more than asked for; no lasting keys."""
+    """Those whose date has come and that are not destroyed, by key id, no more than asked for; no lasting keys."""
     keys = [await store.add_data_key(_payload_key(tenant_id, day)) for day in (3, 1, 2, 0)]
     await store.add_data_key(_row_key(tenant_id))
     await store.destroy_data_key(keys[3].kid, NOW)
     at = NOW + 16 * DAY
-    assert [keys[1], keys[2]] == list(await store.due(at, 10))
-    assert [keys[1]] == list(await store.due(at, 1))
+    first, second = sorted(keys[1:3], key=lambda key: key.kid)
+    assert [first, second] == list(await store.due(at, 10))
+    assert [first] == list(await store.due(at, 1))
+    assert [second] == list(await store.due(at, 10, after=(tenant_id, first.kid)))
     assert list(await store.due(NOW + 15 * DAY - timedelta(microseconds=1), 10)) == []
+
+
+async def test_due_keys_of_one_tenant(store: KeyStore, tenant_id: UUID) -> None:
+    """All tenants' come in the order of their ids, one tenant's alone where one is named."""
+    other = uuid4()
+    await store.add_tenant_key(_tenant_key(other))
+    kept = {tenant: await store.add_data_key(_payload_key(tenant)) for tenant in sorted((tenant_id, other))}
+    assert list(kept.values()) == list(await store.due(NOW + 14 * DAY, 10))
+    assert [kept[other]] == list(await store.due(NOW + 14 * DAY, 10, tenant_id=other))
+
+
+async def test_a_key_is_held_once(store: KeyStore, tenant_id: UUID) -> None:
+    """It says since when, and is among those that are held until it is destroyed; lasting keys are not held."""
+    key, lasting = await store.add_data_key(_payload_key(tenant_id)), await store.add_data_key(_row_key(tenant_id))
+    assert await store.hold_data_key(key.kid, NOW)
+    assert not await store.hold_data_key(key.kid, NOW + DAY)
+    assert not await store.hold_data_key(lasting.kid, NOW)
+    assert [replace(key, held_at=NOW)] == list(await store.held())
+    await store.destroy_data_key(key.kid, NOW)
+    assert list(await store.held()) == []
+    assert not await store.hold_data_key(key.kid, NOW)
+
+
+async def test_counts(store: KeyStore, tenant_id: UUID) -> None:
+    """By tenant and purpose: live, destroyed, held and overdue keys, the newest epoch and the next destroy date."""
+    keys = [await store.add_data_key(_payload_key(tenant_id, day)) for day in range(4)]
+    await store.add_data_key(_row_key(tenant_id))
+    await store.destroy_data_key(keys[0].kid, NOW)
+    await store.hold_data_key(keys[1].kid, NOW)
+    assert list(await store.counts(NOW + 16 * DAY, tenant_id)) == [
+        KeyCount(tenant_id, KeyPurpose.PAYLOAD, 3, 1, 1, 1, 3, NOW + 15 * DAY),
+        KeyCount(tenant_id, KeyPurpose.ROW, 1, 0, 0, 0, 1, None),
+    ]
+    assert list(await store.counts(NOW, uuid4())) == []
+    assert len(await store.counts(NOW)) == 2
+
+
+async def test_all_versions_of_tenant_keys(store: KeyStore, tenant_id: UUID) -> None:
+    """One tenant's or all, destroyed ones too."""
+    second, other = await store.add_tenant_key(_tenant_key(tenant_id, 2)), uuid4()
+    await store.add_tenant_key(_tenant_key(other))
+    await store.destroy_tenant(other, NOW)
+    mine = await store.tenant_keys(tenant_id)
+    assert [key.version for key in mine] == [1, 2]
+    assert second == mine[1]
+    assert {(other, None), (tenant_id, b"wrapped tenant key")} == {
+        (key.tenant_id, key.wrapped) for key in await store.tenant_keys()
+    }
 
 
 async def test_a_destroyed_tenant_has_nothing_left(store: KeyStore, tenant_id: UUID) -> None:

@@ -60,7 +60,8 @@ class DataKey:
     """A key that seals, digests or derives for one tenant and purpose.
 
     `kid` is a random 16-byte id. `epoch` counts a purpose's keys; that of a payload key is its UTC day, in days since
-    1970-01-01. `encrypt_until` and `destroy_at` are set for payload keys only.
+    1970-01-01. `encrypt_until` and `destroy_at` are set for payload keys only. `held`: an open execution needs it,
+    so it opens beyond its destroy date.
     """
 
     kid: bytes
@@ -70,6 +71,7 @@ class DataKey:
     secret: SecretBytes
     encrypt_until: datetime | None = None
     destroy_at: datetime | None = None
+    held: bool = False
 
 
 def new_kid() -> bytes:

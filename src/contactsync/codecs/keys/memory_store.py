@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from contactsync.codecs.keys.key import KeyPurpose
-from contactsync.codecs.keys.store import StoredDataKey, StoredTenantKey
+from contactsync.codecs.keys.store import KeyCount, StoredDataKey, StoredTenantKey
 from contactsync.errors import KeyDestroyed
 
 
@@ -50,11 +50,40 @@ class MemoryKeyStore:
         """See `KeyStore`."""
         return next((key for key in await self.data_keys(tenant_id, [purpose]) if key.epoch == epoch), None)
 
-    async def due(self, at: datetime, limit: int) -> Sequence[StoredDataKey]:
+    async def due(
+        self, at: datetime, limit: int, *, tenant_id: UUID | None = None, after: tuple[UUID, bytes] | None = None
+    ) -> Sequence[StoredDataKey]:
         """See `KeyStore`."""
-        dated = [(key.destroy_at, key) for key in self._data_keys.values() if key.destroy_at and key.wrapped]
-        expired = sorted(((date, key) for date, key in dated if date <= at), key=lambda pair: (pair[0], pair[1].kid))
-        return tuple(key for _, key in expired[:limit])
+        expired = sorted(
+            (key for key in self._live(tenant_id) if key.destroy_at and key.destroy_at <= at),
+            key=lambda key: (key.tenant_id, key.kid),
+        )
+        return tuple([key for key in expired if after is None or (key.tenant_id, key.kid) > after][:limit])
+
+    async def hold_data_key(self, kid: bytes, at: datetime) -> bool:
+        """See `KeyStore`."""
+        held = self._data_keys.get(kid)
+        if held is None or held.wrapped is None or held.held_at is not None or held.purpose is not KeyPurpose.PAYLOAD:
+            return False
+        self._data_keys[kid] = replace(held, held_at=at)
+        return True
+
+    async def counts(self, at: datetime, tenant_id: UUID | None = None) -> Sequence[KeyCount]:
+        """See `KeyStore`."""
+        groups: dict[tuple[UUID, KeyPurpose], list[StoredDataKey]] = {}
+        for key in self._data_keys.values():
+            if tenant_id in {None, key.tenant_id}:
+                groups.setdefault((key.tenant_id, key.purpose), []).append(key)
+        return tuple(_count(at, *name, groups[name]) for name in sorted(groups))
+
+    async def held(self) -> Sequence[StoredDataKey]:
+        """See `KeyStore`."""
+        dated = [(key.destroy_at, key.kid, key) for key in self._live(None) if key.held_at and key.destroy_at]
+        return tuple(key for _, _, key in sorted(dated, key=lambda each: each[:2]))
+
+    async def tenant_keys(self, tenant_id: UUID | None = None) -> Sequence[StoredTenantKey]:
+        """See `KeyStore`."""
+        return tuple(key for name, key in sorted(self._tenant_keys.items()) if tenant_id in {None, name[0]})
 
     async def destroy_data_key(self, kid: bytes, at: datetime) -> bool:  # noqa: ARG002 - a memory keeps no date
         """See `KeyStore`."""
@@ -62,6 +91,37 @@ class MemoryKeyStore:
         if held is None or held.wrapped is None:
             return False
         self._data_keys[kid] = replace(held, wrapped=None)
+        return True
+
+    async def rewrap_data_keys(self, tenant_id: UUID, keys: Sequence[StoredDataKey]) -> int:
+        """See `KeyStore`."""
+        held = {key.kid: self._data_keys[key.kid] for key in keys}
+        for version in {key.tenant_version for key in keys}:
+            parent = self._tenant_keys.get((tenant_id, version))
+            if parent is None or parent.wrapped is None:
+                raise KeyDestroyed
+        older = [key for key in keys if held[key.kid].wrapped and held[key.kid].tenant_version < key.tenant_version]
+        for key in older:
+            self._data_keys[key.kid] = replace(held[key.kid], wrapped=key.wrapped, tenant_version=key.tenant_version)
+        return len(older)
+
+    async def retire_tenant_keys(self, tenant_id: UUID, version: int, at: datetime) -> int:  # noqa: ARG002
+        """See `KeyStore`."""
+        newest = self._tenant_keys.get((tenant_id, version))
+        if newest is None or newest.wrapped is None:
+            return 0
+        needed = {key.tenant_version for key in self._data_keys.values() if key.tenant_id == tenant_id and key.wrapped}
+        older = [name for name, key in self._tenant_keys.items() if name[0] == tenant_id and key.wrapped]
+        idle = [name for name in older if name[1] < version and name[1] not in needed]
+        for name in idle:
+            self._tenant_keys[name] = replace(self._tenant_keys[name], wrapped=None)
+        return len(idle)
+
+    async def rewrap_tenant_key(self, key: StoredTenantKey, was: bytes) -> bool:
+        """See `KeyStore`."""
+        if self._tenant_keys[key.tenant_id, key.version].wrapped != was:
+            return False
+        self._tenant_keys[key.tenant_id, key.version] = key
         return True
 
     async def destroy_tenant(self, tenant_id: UUID, at: datetime) -> int:
@@ -74,3 +134,20 @@ class MemoryKeyStore:
 
     async def health(self) -> None:
         """See `KeyStore`."""
+
+    def _live(self, tenant_id: UUID | None) -> list[StoredDataKey]:
+        return [key for key in self._data_keys.values() if key.wrapped and tenant_id in {None, key.tenant_id}]
+
+
+def _count(at: datetime, tenant_id: UUID, purpose: KeyPurpose, keys: Sequence[StoredDataKey]) -> KeyCount:
+    live = [key for key in keys if key.wrapped]
+    return KeyCount(
+        tenant_id=tenant_id,
+        purpose=purpose,
+        live=len(live),
+        destroyed=len(keys) - len(live),
+        held=sum(key.held_at is not None for key in live),
+        overdue=sum(key.held_at is None and key.destroy_at is not None and key.destroy_at <= at for key in live),
+        newest=max(key.epoch for key in keys),
+        next_destroy=min((key.destroy_at for key in live if key.destroy_at), default=None),
+    )

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from contactsync.codecs.keys.key import KeyPurpose
-from contactsync.codecs.keys.store import StoredDataKey, StoredTenantKey
+from contactsync.codecs.keys.store import KeyCount, StoredDataKey, StoredTenantKey
 from contactsync.errors import DatabaseRefused, KeyDestroyed
 from contactsync.postgres import Database, Row, load_queries
 
@@ -61,15 +61,65 @@ class PostgresKeyStore:
         async with self._database.transaction() as connection:
             return _data_key(await connection.fetchrow(_QUERIES["data_key_of"], tenant_id, purpose.value, epoch))
 
-    async def due(self, at: datetime, limit: int) -> Sequence[StoredDataKey]:
+    async def due(
+        self, at: datetime, limit: int, *, tenant_id: UUID | None = None, after: tuple[UUID, bytes] | None = None
+    ) -> Sequence[StoredDataKey]:
+        """See `KeyStore`."""
+        behind = after or (None, None)
+        async with self._database.transaction() as connection:
+            return _data_keys(await connection.fetch(_QUERIES["due"], at, limit, tenant_id, *behind))
+
+    async def hold_data_key(self, kid: bytes, at: datetime) -> bool:
         """See `KeyStore`."""
         async with self._database.transaction() as connection:
-            return _data_keys(await connection.fetch(_QUERIES["due"], at, limit))
+            return bool(await connection.fetch(_QUERIES["hold_data_key"], kid, at))
+
+    async def counts(self, at: datetime, tenant_id: UUID | None = None) -> Sequence[KeyCount]:
+        """See `KeyStore`."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_QUERIES["counts"], at, tenant_id)
+        return tuple(_count(row) for row in rows)
+
+    async def held(self) -> Sequence[StoredDataKey]:
+        """See `KeyStore`."""
+        async with self._database.transaction() as connection:
+            return _data_keys(await connection.fetch(_QUERIES["held"]))
+
+    async def tenant_keys(self, tenant_id: UUID | None = None) -> Sequence[StoredTenantKey]:
+        """See `KeyStore`."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_QUERIES["tenant_keys"], tenant_id)
+        return tuple(StoredTenantKey(row["kid"], row["tenant_id"], row["version"], row["wrapped"]) for row in rows)
 
     async def destroy_data_key(self, kid: bytes, at: datetime) -> bool:
         """See `KeyStore`."""
         async with self._database.transaction() as connection:
             return bool(await connection.fetch(_QUERIES["destroy_data_key"], kid, at))
+
+    async def rewrap_data_keys(self, tenant_id: UUID, keys: Sequence[StoredDataKey]) -> int:
+        """See `KeyStore`."""
+        count = 0
+        async with self._database.transaction() as connection:
+            for version in {key.tenant_version for key in keys}:
+                if not await connection.fetchval(_QUERIES["hold_tenant_key"], tenant_id, version):
+                    raise KeyDestroyed
+                again = [(key.kid, key.wrapped) for key in keys if key.tenant_version == version]
+                columns = map(list, zip(*again, strict=True))
+                count += len(await connection.fetch(_QUERIES["rewrap_data_keys"], tenant_id, version, *columns))
+        return count
+
+    async def retire_tenant_keys(self, tenant_id: UUID, version: int, at: datetime) -> int:
+        """See `KeyStore`."""
+        async with self._database.transaction() as connection:
+            # two statements: a child that was added while the first waited is seen by the second only
+            await connection.execute(_QUERIES["lock_older_tenant_keys"], tenant_id, version)
+            return len(await connection.fetch(_QUERIES["retire_tenant_keys"], tenant_id, version, at))
+
+    async def rewrap_tenant_key(self, key: StoredTenantKey, was: bytes) -> bool:
+        """See `KeyStore`."""
+        async with self._database.transaction() as connection:
+            arguments = (key.tenant_id, key.version, key.wrapped, was)
+            return bool(await connection.fetch(_QUERIES["rewrap_tenant_key"], *arguments))
 
     async def destroy_tenant(self, tenant_id: UUID, at: datetime) -> int:
         """See `KeyStore`."""
@@ -105,6 +155,20 @@ def _data_keys(rows: Sequence[Row]) -> tuple[StoredDataKey, ...]:
             wrapped=row["wrapped"],
             encrypt_until=row["encrypt_until"],
             destroy_at=row["destroy_at"],
+            held_at=row["held_at"],
         )
         for row in rows
+    )
+
+
+def _count(row: Row) -> KeyCount:
+    return KeyCount(
+        tenant_id=row["tenant_id"],
+        purpose=KeyPurpose(row["purpose"]),
+        live=row["live"],
+        destroyed=row["destroyed"],
+        held=row["held"],
+        overdue=row["overdue"],
+        newest=row["newest"],
+        next_destroy=row["next_destroy"],
     )

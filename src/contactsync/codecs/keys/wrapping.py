@@ -44,6 +44,7 @@ def unwrap_data_key(tenant_key: TenantKey, stored: StoredDataKey) -> DataKey:
         secret=SecretBytes(secret),
         encrypt_until=stored.encrypt_until,
         destroy_at=stored.destroy_at,
+        held=stored.held_at is not None,
     )
 
 
