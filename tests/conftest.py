@@ -12,6 +12,7 @@ from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.provision import DatabaseUrls, drop_database, make_database, make_logins, provision
 from contactsync.workers.embedded.temporal import TemporalServer
 
+from .moto_server import CREDENTIALS, REGION, MotoServer
 from .no_skips import pytest_make_collect_report, pytest_runtest_makereport
 from .openbao import OpenBao
 
@@ -78,3 +79,20 @@ async def openbao() -> AsyncIterator[OpenBao]:
         server = await OpenBao.start(folder)
         yield server
         await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def moto_server() -> AsyncIterator[MotoServer]:
+    """A running moto: `endpoint`."""
+    with temporary_folder() as folder:
+        server = await MotoServer.start(folder)
+        yield server
+        await server.stop()
+
+
+@pytest.fixture
+def aws(moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The endpoint of AWS; credentials and region are in the environment."""
+    for name, value in {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}.items():
+        monkeypatch.setenv(name, value)
+    return moto_server.endpoint

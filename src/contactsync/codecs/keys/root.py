@@ -21,6 +21,11 @@ class TenantKeyName:
     kid: bytes
 
 
+def binding_text(name: TenantKeyName) -> str:
+    """The name as associated data."""
+    return f"contactsync/tenant-key/v1/{name.tenant_id}/{name.version}/{name.kid.hex()}"
+
+
 class RootKeyProvider(Protocol):
     """A versioned root key somewhere: in a file, in Vault or OpenBao, in a KMS.
 

@@ -8,13 +8,13 @@ import asyncio
 import json
 import ssl
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
+from contactsync.codecs.keys.endpoints import checked_endpoint
 from contactsync.errors import ContactSyncError, Retry, SettingsError
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
@@ -65,7 +65,7 @@ class VaultClient:
         Raises:
             SettingsError: the address is not usable, or the CA file cannot be read.
         """
-        self._base = _checked_address(address)
+        self._base = checked_endpoint(address, "Vault")
         self._token_file = token_file
         self._headers = {"X-Vault-Request": "true", **({"X-Vault-Namespace": namespace} if namespace else {})}
         self._tls = _tls(ca_file)
@@ -139,30 +139,6 @@ class VaultClient:
         if not token or len(token) > _MAX_TOKEN_BYTES or not token.isprintable() or " " in token:
             raise VaultUnavailable(f"Vault's token file {self._token_file} holds no token; put one there")
         return token
-
-
-def _checked_address(address: str) -> str:
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-        parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc or parts.query or parts.fragment:
-        raise SettingsError("the address of Vault is not usable; give https://host:port")
-    if parts.path not in {"", "/"}:
-        raise SettingsError("the address of Vault ends with its port; leave the path away")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise SettingsError("keys and tokens travel to Vault by https only, unless it is on this machine itself")
-    name = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{name}" + (f":{port}" if port is not None else "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
