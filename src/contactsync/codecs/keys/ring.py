@@ -10,6 +10,7 @@ from uuid import UUID
 from contactsync.codecs.keys.cache import DEFAULT_LIMITS, CacheLimits, LoadingCache, NegativeCache
 from contactsync.codecs.keys.key import DataKey, KeyPurpose, TenantKey, new_kid, new_secret
 from contactsync.codecs.keys.root import RootKeyProvider, TenantKeyName, unwrap_tenant_key, wrap_tenant_key
+from contactsync.codecs.keys.rotation import KeyRotation
 from contactsync.codecs.keys.store import KeyStore, StoredDataKey, StoredTenantKey
 from contactsync.codecs.keys.wrapping import unwrap_data_key, wrap_data_key
 from contactsync.codecs.rows import TenantSealer
@@ -86,12 +87,11 @@ class KeyRing:
         await self._create_tenant_key(PLATFORM_TENANT)
         await self._tenant_keys.get((PLATFORM_TENANT, None))
         await self._create_tenant_key(tenant_id)
-        tenant_key = await self._tenant_keys.get((tenant_id, None))
+        await self._tenant_keys.get((tenant_id, None))
         held = {key.purpose for key in await self._store.data_keys(tenant_id, LASTING_PURPOSES)}
         for purpose in LASTING_PURPOSES:
             if purpose not in held:
-                key = DataKey(new_kid(), tenant_id, purpose, _FIRST, new_secret())
-                await self._store.add_data_key(wrap_data_key(tenant_key, key))
+                await self._kept(DataKey(new_kid(), tenant_id, purpose, _FIRST, new_secret()))
 
     async def payload_key(self, tenant_id: UUID) -> DataKey:
         """Today's payload key, made on demand; all processes agree on one for each tenant and UTC day.
@@ -142,12 +142,20 @@ class KeyRing:
         Other processes go on for no longer than the cache's time to live.
         """
         count = await self._store.destroy_tenant(tenant_id, self._clock())
-        self._tenant_keys.discard(lambda name, _: name[0] == tenant_id)
-        self._encrypting.discard(lambda name, _: name[0] == tenant_id)
-        self._opening.discard(lambda _, key: key.tenant_id == tenant_id)
-        self._sealers.discard(lambda name, _: name == tenant_id)
-        self._audit.discard(lambda name, _: name == tenant_id)
+        self.forget(tenant_id)
         return count
+
+    def forget(self, tenant_id: UUID | None = None) -> None:
+        """Forget the keys of a tenant, or (None) of all: whoever asks next has them from the store as they are now."""
+        self._tenant_keys.discard(lambda name, _: tenant_id in {None, name[0]})
+        self._encrypting.discard(lambda name, _: tenant_id in {None, name[0]})
+        self._opening.discard(lambda _, key: tenant_id in {None, key.tenant_id})
+        self._sealers.discard(lambda name, _: tenant_id in {None, name})
+        self._audit.discard(lambda name, _: tenant_id in {None, name})
+
+    def rotation(self) -> KeyRotation:
+        """What rotates the keys of this ring's store."""
+        return KeyRotation(self._store, self._root, self._clock)
 
     async def check(self) -> None:
         """Return if the root wraps and unwraps, is the one that this key store began with, and the store answers."""
@@ -191,7 +199,16 @@ class KeyRing:
             encrypt_until=encrypt_until,
             destroy_at=destroy_at,
         )
-        return await self._store.add_data_key(wrap_data_key(await self._tenant_keys.get((tenant_id, None)), key))
+        return await self._kept(key)
+
+    async def _kept(self, key: DataKey) -> StoredDataKey:
+        """A new key, wrapped and stored; or the one that another process stored before."""
+        newest = (key.tenant_id, None)
+        try:
+            return await self._store.add_data_key(wrap_data_key(await self._tenant_keys.get(newest), key))
+        except KeyDestroyed:  # the version at hand was retired by a rotation: the newest one wraps
+            self._tenant_keys.discard(lambda name, _: name == newest)
+            return await self._store.add_data_key(wrap_data_key(await self._tenant_keys.get(newest), key))
 
     async def _load_open_key(self, kid: bytes) -> DataKey:
         stored = await self._store.data_key(kid)
@@ -216,10 +233,16 @@ class KeyRing:
     async def _add_audit_key(self, tenant_id: UUID) -> StoredDataKey:
         await self._create_tenant_key(tenant_id)
         key = DataKey(new_kid(), tenant_id, KeyPurpose.AUDIT, _FIRST, new_secret())
-        return await self._store.add_data_key(wrap_data_key(await self._tenant_keys.get((tenant_id, None)), key))
+        return await self._kept(key)
 
     async def _unwrapped(self, stored: StoredDataKey) -> DataKey:
         if stored.wrapped is None:
             raise KeyDestroyed
-        tenant_key = await self._tenant_keys.get((stored.tenant_id, stored.tenant_version))
+        try:
+            tenant_key = await self._tenant_keys.get((stored.tenant_id, stored.tenant_version))
+        except KeyDestroyed:  # a rotation may have wrapped the key anew since its row was read
+            again = await self._store.data_key(stored.kid)
+            if again is None or again.tenant_version == stored.tenant_version:
+                raise
+            return await self._unwrapped(again)
         return unwrap_data_key(tenant_key, stored)
