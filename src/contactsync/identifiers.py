@@ -1,5 +1,6 @@
 """Workflow ids, and the tenant inside them. Ids hold random UUIDs only, never a person or a name."""
 
+import re
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +10,20 @@ PLATFORM_TENANT: Final = UUID(int=0)
 """The tenant of workflows about the platform itself (the nil UUID, RFC 9562 §5.9); it has keys like any other."""
 
 WORKFLOW_KINDS: Final = frozenset({"sync", "backfill", "erase", "export", "rotate", "offboard", "platform"})
+
+_UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_JOB: Final = "[a-z]{1,20}(?:-[a-z]{1,20}){0,4}"
+_RUN_OF_SCHEDULE: Final = r"(?:-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?"
+_WORKFLOW_ID: Final = re.compile(
+    rf"(?:(?!platform)[a-z]{{1,20}}/{_UUID}(?:/{_UUID})?(?:/\d{{1,10}})?|platform/{PLATFORM_TENANT}/{_JOB}(?:/{_UUID})?)"
+    rf"{_RUN_OF_SCHEDULE}"
+)
+
+
+def is_workflow_id(text: str) -> bool:
+    """Whether an id is `kind/{tenant}`, `kind/{tenant}/{uuid}`, `kind/{tenant}/{uuid}/{n}` or
+    `platform/{nil}/{job}` of a known kind, with the time behind it where a schedule made it."""
+    return text.partition("/")[0] in WORKFLOW_KINDS and _WORKFLOW_ID.fullmatch(text) is not None
 
 
 def sync_workflow_id(tenant_id: UUID, connection_id: UUID) -> str:

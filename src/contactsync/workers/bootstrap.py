@@ -138,17 +138,23 @@ async def _database(stack: AsyncExitStack, url: str, settings: Settings) -> Data
     return database
 
 
-async def temporal_client(settings: Settings, ring: KeyRing) -> "Client":
-    """A client that seals: there is no other.
+async def temporal_client(settings: Settings, ring: KeyRing, *workflows: type) -> "Client":
+    """A client that seals: there is no other. It knows the names of our workflows, and of those given beside them.
 
     Raises:
         TemporalUnavailable, TemporalRefused.
     """
     from contactsync.codecs.payloads.connect import connect
+    from contactsync.workers.registered import WORKFLOWS, names_of
 
     api_key = read_secret_file(settings.temporal_api_key_file) if settings.temporal_api_key_file else None
     return await connect(
-        settings.temporal_address, settings.temporal_namespace, ring, tls=settings.temporal_tls, api_key=api_key
+        settings.temporal_address,
+        settings.temporal_namespace,
+        ring,
+        tls=settings.temporal_tls,
+        api_key=api_key,
+        names=names_of(*WORKFLOWS, *workflows),
     )
 
 

@@ -12,10 +12,9 @@ from temporalio.worker import Interceptor, Worker
 from contactsync.identifiers import PLATFORM_TENANT
 from contactsync.workers.activity_logs import ActivityLogs
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
+from contactsync.workers.registered import WORKFLOWS
 from contactsync.workers.schedules import ensure_schedules
 from contactsync.workers.settings import Settings
-from contactsync.workflows.backfill import Backfill
-from contactsync.workflows.connection_sync import ConnectionSync
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -46,7 +45,7 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
     return Worker(
         client,
         task_queue=parts.settings.task_queue,
-        workflows=[ConnectionSync, Backfill],
+        workflows=WORKFLOWS,
         activities=[
             fetching.fetch_page,
             cleaning.sanitize_page,

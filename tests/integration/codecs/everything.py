@@ -95,7 +95,7 @@ class Everything:
 
     async def _child(self, said: Said) -> None:
         child = await workflow.start_child_workflow(
-            Child.run, said, id=workflow.info().workflow_id + "/child", memo={"child": planted(14)}
+            Child.run, said, id=workflow.info().workflow_id + "/1", memo={"child": planted(14)}
         )
         await child.signal(Child.hear, Said(text=planted(15)))
         await child

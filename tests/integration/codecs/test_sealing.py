@@ -120,7 +120,7 @@ async def test_temporal_holds_ciphertext_only(client: Client, ring: KeyRing) -> 
         assert await described.static_summary() == planted(22)
 
     runs = [await stored_events(client, handle.id, first_run), await stored_events(client, handle.id)]
-    child = await stored_events(client, f"{handle.id}/child")
+    child = await stored_events(client, f"{handle.id}/1")
     assert {found for events in [*runs, child] for found in unsealed(events)} == WRITTEN_BY_CORE
     for events in [*runs, child]:
         texts = b"".join(event.SerializeToString() for event in events)

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from tests.integration.engine.conftest import Engine
 from tests.integration.engine.flood import Turnstile, flooded
+from tests.integration.engine.flood_workflow import Flood
 
 from contactsync.activities.messages import ConnectionRef, PassResult
 from contactsync.activities.sources.addresses import ANY_LOOPBACK
@@ -35,7 +36,7 @@ def beside(engine: Engine, **settings: object) -> Parts:
 async def test_p30_a_small_tenant_waits_for_few_activities(engine: Engine) -> None:
     """P30: each activity of a small tenant begins before so many of the thousand that are queued in front of it."""
     parts = beside(engine, max_activities=PLACES)
-    client = await temporal_client(parts.settings, parts.ring)
+    client = await temporal_client(parts.settings, parts.ring, Flood)
     big = await engine.connect(await engine.tenant(), {"made_up": 1})
     small = await engine.connect(await engine.tenant(), {"made_up": 350})
     ref = ConnectionRef(tenant_id=big.tenant_id, connection_id=big.connection_id)
@@ -126,7 +127,7 @@ async def silent() -> AsyncGenerator[Silent]:
 async def test_p30_a_silent_source_never_takes_every_place(engine: Engine) -> None:
     """P30: a tenant whose source lets every page wait has its places, and a small tenant's pass goes by beside it."""
     parts = beside(engine, max_activities=4, tenant_pages=50, shutdown_seconds=0.0, source_networks=NETWORKS)
-    client = await temporal_client(parts.settings, parts.ring)
+    client = await temporal_client(parts.settings, parts.ring, Flood)
     syncs = Syncs(client, parts.settings.task_queue)
     tenant = await engine.tenant()
     async with silent() as source:

@@ -1,7 +1,7 @@
 """One plugin for clients, workers and replayers, so that none of them can be made with half of the sealing."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import cache
@@ -22,6 +22,8 @@ from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.codec import SealingCodec
 from contactsync.codecs.payloads.converter import MessageConverter
 from contactsync.codecs.payloads.failures import SealedFailureConverter
+from contactsync.codecs.payloads.forms import check_absent, check_task_queue
+from contactsync.codecs.payloads.guard import ClearTextGuard
 
 CORE_LOGGER: Final = "temporalio.core"
 PASSED_THROUGH: Final = (
@@ -45,23 +47,28 @@ def sealing_converter(ring: KeyRing) -> DataConverter:
 
 
 class SealingPlugin(temporalio.client.Plugin, temporalio.worker.Plugin):
-    """Sets data converter, header codec, sandbox and a runtime and identity that tell nothing of the host.
+    """Sets data converter, header codec, sandbox, a runtime and identity that tell nothing of the host, and the guard
+    of what travels in clear. `names`: the workflows, signals, queries and updates there are; None: any name that code
+    could have.
 
     Give it to a client; the client's workers have it from there. A `Replayer` needs it in `plugins`, and in `namespace`
     the namespace in which the histories were written, since payloads are bound to it.
     """
 
-    def __init__(self, ring: KeyRing) -> None:
+    def __init__(self, ring: KeyRing, names: Collection[str] | None = None) -> None:
         self._converter: Final = sealing_converter(ring)
+        self._guard: Final = ClearTextGuard(names)
 
     def name(self) -> str:
         """The plugin's name, which Temporal shows."""
         return "contactsync.sealing"
 
     def configure_client(self, config: ClientConfig) -> ClientConfig:
-        """Nothing leaves this client unsealed: arguments, results, memos, failures and headers."""
+        """Nothing leaves this client unsealed: arguments, results, memos, failures and headers; and what cannot be
+        sealed has a closed form."""
         config["data_converter"] = self._converter
         config["header_codec_behavior"] = HeaderCodecBehavior.CODEC
+        config["interceptors"] = [*config["interceptors"], self._guard]
         return config
 
     async def connect_service_client(
@@ -73,7 +80,14 @@ class SealingPlugin(temporalio.client.Plugin, temporalio.worker.Plugin):
         return await next(replace(config, identity=_identity(), runtime=quiet_runtime()))
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """Let the sandbox take messages and converters from outside."""
+        """Let the sandbox take messages and converters from outside; no name but a task queue's is set by hand.
+
+        Raises:
+            SealRefused: it has an identity, build id or deployment of its own, or a task queue that could be anything.
+        """
+        check_task_queue(config.get("task_queue"))
+        for name in ("identity", "build_id", "deployment_config"):
+            check_absent(config.get(name))
         runner = config["workflow_runner"] if "workflow_runner" in config else None  # noqa: SIM401  # get() is untyped
         config["workflow_runner"] = _passing_through(runner)
         return config

@@ -1,7 +1,7 @@
 """The only place where a Temporal client is made, so that there is none without sealing."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
@@ -32,7 +32,13 @@ _REFUSALS: Final = ("Unauthenticated", "PermissionDenied")
 
 
 async def connect(
-    address: str, namespace: str, ring: KeyRing, *, tls: bool | TLSConfig = False, api_key: str | None = None
+    address: str,
+    namespace: str,
+    ring: KeyRing,
+    *,
+    tls: bool | TLSConfig = False,
+    api_key: str | None = None,
+    names: Collection[str] | None = None,
 ) -> Client:
     """A client that seals.
 
@@ -42,6 +48,7 @@ async def connect(
         ring: the keys; a client can do nothing for a tenant without them.
         tls: True for the system's certificates.
         api_key: for Temporal Cloud; it is sent over TLS only.
+        names: the workflows, signals, queries and updates there are; None: any name that code could have.
 
     Raises:
         TemporalUnavailable: nothing answers there.
@@ -50,7 +57,7 @@ async def connect(
     if api_key is not None and not tls:
         raise TemporalRefused("an API key is only sent over TLS; turn TLS on")
     _check_address(address)
-    client = await _connected(address, namespace, ring, tls, api_key)
+    client = await _connected(address, namespace, ring, names=names, tls=tls, api_key=api_key)
     with temporal_errors():
         await _check_namespace(client)
     return client
@@ -71,14 +78,22 @@ def _check_address(address: str) -> None:
         raise TemporalRefused(_NO_ADDRESS)
 
 
-async def _connected(address: str, namespace: str, ring: KeyRing, tls: bool | TLSConfig, api_key: str | None) -> Client:
+async def _connected(
+    address: str,
+    namespace: str,
+    ring: KeyRing,
+    *,
+    names: Collection[str] | None,
+    tls: bool | TLSConfig,
+    api_key: str | None,
+) -> Client:
     try:
         return await Client.connect(
             address,
             namespace=namespace,
             tls=tls,
             api_key=api_key,
-            plugins=[SealingPlugin(ring)],
+            plugins=[SealingPlugin(ring, names)],
             connect_timeout=timedelta(seconds=_CONNECT_SECONDS),
         )
     except ValueError:

@@ -1,0 +1,14 @@
+"""The workflows there are, and the closed list of names that a client may send to Temporal."""
+
+from typing import Final
+
+from contactsync.workflows.backfill import Backfill
+from contactsync.workflows.connection_sync import ConnectionSync
+
+WORKFLOWS: Final[tuple[type, ...]] = (ConnectionSync, Backfill)
+"""What a worker runs. A new workflow is added here."""
+
+
+def names_of(*workflows: type) -> frozenset[str]:
+    """The workflows' own names and those of their signals, queries and updates, as the code has them."""
+    return frozenset(name for cls in workflows for name in (cls.__name__, *vars(cls)) if not name.startswith("_"))
