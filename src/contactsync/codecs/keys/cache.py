@@ -44,6 +44,7 @@ class _Flight(Generic[V]):
     landed: asyncio.Event
     entry: _Entry[V] | None = None
     error: ContactSyncError | None = None
+    outrun: bool = False  # something was forgotten meanwhile, and perhaps this was loaded before it changed
 
 
 class LoadingCache(Generic[K, V]):
@@ -79,9 +80,21 @@ class LoadingCache(Generic[K, V]):
         self._keep(key, value)
 
     def discard(self, unwanted: Callable[[K, V], bool]) -> None:
-        """Forget every entry for which `unwanted` holds."""
+        """Forget every entry for which `unwanted` holds, and keep nothing of what is being loaded."""
         for key in [key for key, entry in self._entries.items() if unwanted(key, entry.value)]:
             del self._entries[key]
+        self._outrun_flights()
+
+    def expire(self) -> None:
+        """Load every entry again when it is next asked for. Where the loader's other side is down, grace begins now."""
+        now = self._monotonic()
+        for entry in self._entries.values():
+            entry.renew_at, entry.expires_at = now, min(now, entry.expires_at)
+        self._outrun_flights()
+
+    def _outrun_flights(self) -> None:
+        for flight in self._flights.values():
+            flight.outrun = True
 
     async def _renewed(self, key: K, entry: _Entry[V] | None) -> V:
         if entry is not None and key in self._flights and self._monotonic() < entry.expires_at:
@@ -106,6 +119,8 @@ class LoadingCache(Generic[K, V]):
     async def _loaded_once(self, key: K) -> _Entry[V]:
         while (flight := self._flights.get(key)) is not None:
             await flight.landed.wait()
+            if flight.outrun:
+                continue
             if flight.entry is not None:
                 return flight.entry
             if flight.error is not None:
@@ -116,7 +131,8 @@ class LoadingCache(Generic[K, V]):
         """Load for all; if this caller is cancelled, one of those who wait leads next."""
         flight = self._flights[key] = _Flight[V](asyncio.Event())
         try:
-            flight.entry = self._keep(key, await self._load(key))
+            value = await self._load(key)
+            flight.entry = self._entry(value) if flight.outrun else self._keep(key, value)
         except ContactSyncError as error:
             flight.error = error
             raise
@@ -125,10 +141,12 @@ class LoadingCache(Generic[K, V]):
             flight.landed.set()
         return flight.entry
 
-    def _keep(self, key: K, value: V) -> _Entry[V]:
+    def _entry(self, value: V) -> _Entry[V]:
         now = self._monotonic()
-        entry = _Entry(value, now + self._limits.ttl - self._limits.renew_before, now + self._limits.ttl)
-        self._entries[key] = entry
+        return _Entry(value, now + self._limits.ttl - self._limits.renew_before, now + self._limits.ttl)
+
+    def _keep(self, key: K, value: V) -> _Entry[V]:
+        entry = self._entries[key] = self._entry(value)
         self._entries.move_to_end(key)
         while len(self._entries) > self._limits.entries:
             self._entries.popitem(last=False)
@@ -156,6 +174,13 @@ class NegativeCache(Generic[K]):
         if self._monotonic() < until:
             raise error
         del self._errors[key]
+
+    def discard(self, key: K | None) -> None:
+        """Forget what is remembered of a key, or (None) of all."""
+        if key is None:
+            self._errors.clear()
+        else:
+            self._errors.pop(key, None)
 
     def remember(self, key: K, error: type[ContactSyncError]) -> None:
         """Raise this error for the key from now on; the oldest is forgotten where there are too many."""

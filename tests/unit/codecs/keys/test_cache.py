@@ -214,6 +214,55 @@ async def test_what_is_put_and_discarded(cache: LoadingCache[str, str], loader: 
     assert loader.loads == 1
 
 
+async def test_what_was_loaded_before_it_was_forgotten_is_not_kept(
+    cache: LoadingCache[str, str], loader: Loader
+) -> None:
+    """A load that a forgetting overtakes may bring what was there before: only who asked before it is served that."""
+    loader.gate.clear()
+    early, late = await _started(loader, 2, lambda: cache.get("a"))
+    cache.discard(lambda _key, _value: False)
+    loader.gate.set()
+    assert await asyncio.gather(early, late) == ["a/1", "a/2"]
+    assert await cache.get("a") == "a/2"
+
+
+async def test_all_is_loaded_again_on_demand(cache: LoadingCache[str, str], loader: Loader) -> None:
+    """What is expired serves nobody while it can be loaded, not even those who come during the load."""
+    await cache.get("a")
+    cache.expire()
+    loader.gate.clear()
+    tasks = [asyncio.ensure_future(cache.get("a")) for _ in range(3)]
+    await _until(lambda: loader.loads == 2)
+    loader.gate.set()
+    assert await asyncio.gather(*tasks) == ["a/2"] * 3
+
+
+async def test_grace_after_an_expiry(cache: LoadingCache[str, str], loader: Loader, clock: Clock) -> None:
+    """While the other side is down an expired entry serves through one grace, however often all is expired."""
+    await cache.get("a")
+    loader.error = RootKeyUnavailable()
+    cache.expire()
+    assert await cache.get("a") == "a/1"
+    clock.now += 40
+    cache.expire()
+    assert await cache.get("a") == "a/1"
+    clock.now += 10
+    with pytest.raises(RootKeyUnavailable):
+        await cache.get("a")
+
+
+def test_an_absence_is_forgotten(clock: Clock) -> None:
+    """One key's, or all."""
+    absent = NegativeCache[str](9, 10, clock)
+    for key in ("a", "b", "c"):
+        absent.remember(key, KeyUnknown)
+    absent.discard("a")
+    absent.check("a")
+    assert len(absent) == 2
+    absent.discard(None)
+    assert len(absent) == 0
+
+
 def test_an_absence_is_remembered_for_a_while(clock: Clock) -> None:
     """The remembered error is raised until its time is over, and nothing is raised for what was never asked."""
     absent = NegativeCache[str](2, 10, clock)
