@@ -87,6 +87,59 @@ $$;
 CREATE FUNCTION contactsync.current_tenant() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid;
+CREATE FUNCTION contactsync.delete_offboarded(most integer) RETURNS TABLE(relation text, deleted bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    mine uuid := contactsync.current_tenant();
+    room bigint := most;
+    found record;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM contactsync.offboarding o JOIN contactsync.tenant t USING (tenant_id)
+        WHERE o.tenant_id = mine AND o.decided_at IS NOT NULL AND t.disabled_at IS NOT NULL
+    ) THEN
+        RAISE EXCEPTION 'the end of this tenant is not decided' USING ERRCODE = 'restrict_violation';
+    END IF;
+    -- whoever writes for a connection holds it or a row that refers to it: wait for them, and let no other begin
+    PERFORM FROM contactsync.connection c WHERE c.tenant_id = mine FOR UPDATE;
+    FOR found IN
+        WITH RECURSIVE tables AS (
+            SELECT c.oid, c.relname
+            FROM pg_class c
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+            WHERE c.relnamespace = 'contactsync'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                AND c.relname NOT IN ('tenant', 'offboarding', 'certificate')
+        ),
+        depth AS (
+            SELECT oid, 0 AS level FROM tables
+            UNION
+            SELECT k.conrelid, d.level + 1
+            FROM depth d
+            JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = d.oid AND k.conrelid <> d.oid
+        )
+        SELECT t.relname, max(d.level) AS level
+        FROM tables t JOIN depth d USING (oid)
+        GROUP BY t.relname
+        ORDER BY max(d.level) DESC, t.relname COLLATE "C"
+    LOOP
+        EXIT WHEN room <= 0;
+        EXECUTE format(
+            'DELETE FROM contactsync.%1$I WHERE tenant_id = $1'
+            ' AND ctid = ANY (ARRAY(SELECT ctid FROM contactsync.%1$I WHERE tenant_id = $1 LIMIT $2))',
+            found.relname
+        ) USING mine, room;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        IF deleted > 0 THEN
+            relation := found.relname;
+            room := room - deleted;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$_$;
+
 CREATE FUNCTION keys.refuse_resurrection() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
@@ -218,6 +271,14 @@ CREATE TABLE contactsync.budget_lease (
 );
 
 ALTER TABLE ONLY contactsync.budget_lease FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.certificate (
+    tenant_id uuid NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    note text NOT NULL
+);
+
+ALTER TABLE ONLY contactsync.certificate FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE contactsync.connection (
     tenant_id uuid NOT NULL,
@@ -635,6 +696,22 @@ CREATE TABLE contactsync.oauth_token (
 
 ALTER TABLE ONLY contactsync.oauth_token FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE contactsync.offboarding (
+    tenant_id uuid NOT NULL,
+    openings uuid[] NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    quarantine_until timestamp with time zone NOT NULL,
+    cancelled_at timestamp with time zone,
+    decided_at timestamp with time zone,
+    effective_at timestamp with time zone,
+    deleted jsonb DEFAULT '{}'::jsonb NOT NULL,
+    executions bigint,
+    CONSTRAINT offboarding_in_order CHECK (((effective_at IS NULL) OR (decided_at IS NOT NULL))),
+    CONSTRAINT offboarding_not_undone CHECK (((cancelled_at IS NULL) OR (decided_at IS NULL)))
+);
+
+ALTER TABLE ONLY contactsync.offboarding FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE contactsync.pass (
     tenant_id uuid NOT NULL,
     pass_id uuid NOT NULL,
@@ -800,6 +877,8 @@ ALTER TABLE ONLY contactsync.budget_lease
     ADD CONSTRAINT budget_lease_pkey PRIMARY KEY (tenant_id, lease);
 ALTER TABLE ONLY contactsync.budget
     ADD CONSTRAINT budget_pkey PRIMARY KEY (tenant_id, account);
+ALTER TABLE ONLY contactsync.certificate
+    ADD CONSTRAINT certificate_pkey PRIMARY KEY (tenant_id);
 ALTER TABLE ONLY contactsync.connection
     ADD CONSTRAINT connection_connection_id_key UNIQUE (connection_id);
 ALTER TABLE ONLY contactsync.connection
@@ -864,6 +943,8 @@ ALTER TABLE ONLY contactsync.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY contactsync.oauth_token
     ADD CONSTRAINT oauth_token_pkey PRIMARY KEY (tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.offboarding
+    ADD CONSTRAINT offboarding_pkey PRIMARY KEY (tenant_id);
 ALTER TABLE ONLY contactsync.pass
     ADD CONSTRAINT pass_pkey PRIMARY KEY (tenant_id, pass_id);
 ALTER TABLE ONLY contactsync.pass
@@ -1036,12 +1117,16 @@ ALTER TABLE ONLY contactsync.budget_lease
     ADD CONSTRAINT budget_lease_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
 ALTER TABLE ONLY contactsync.budget
     ADD CONSTRAINT budget_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES contactsync.tenant(tenant_id);
+ALTER TABLE ONLY contactsync.certificate
+    ADD CONSTRAINT certificate_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES contactsync.tenant(tenant_id);
 ALTER TABLE ONLY contactsync.connection
     ADD CONSTRAINT connection_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES contactsync.tenant(tenant_id);
 ALTER TABLE ONLY contactsync.delete_hold
     ADD CONSTRAINT delete_hold_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
 ALTER TABLE ONLY contactsync.oauth_token
     ADD CONSTRAINT oauth_token_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
+ALTER TABLE ONLY contactsync.offboarding
+    ADD CONSTRAINT offboarding_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES contactsync.tenant(tenant_id);
 ALTER TABLE ONLY contactsync.pass
     ADD CONSTRAINT pass_tenant_id_connection_id_fkey FOREIGN KEY (tenant_id, connection_id) REFERENCES contactsync.connection(tenant_id, connection_id);
 ALTER TABLE ONLY contactsync.progress
@@ -1067,6 +1152,8 @@ ALTER TABLE contactsync.backfill_part ENABLE ROW LEVEL SECURITY;
 ALTER TABLE contactsync.budget ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE contactsync.budget_lease ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.certificate ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE contactsync.connection ENABLE ROW LEVEL SECURITY;
 
@@ -1120,6 +1207,8 @@ CREATE POLICY freshness_reads ON contactsync.pass FOR SELECT USING ((current_set
 
 ALTER TABLE contactsync.oauth_token ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE contactsync.offboarding ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY own_rows ON contactsync.backfill USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.backfill_part USING ((tenant_id = contactsync.current_tenant()));
@@ -1127,6 +1216,8 @@ CREATE POLICY own_rows ON contactsync.backfill_part USING ((tenant_id = contacts
 CREATE POLICY own_rows ON contactsync.budget USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.budget_lease USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.certificate USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.connection USING ((tenant_id = contactsync.current_tenant()));
 
@@ -1169,6 +1260,8 @@ CREATE POLICY own_rows ON contactsync.contact_lookup_7 USING ((tenant_id = conta
 CREATE POLICY own_rows ON contactsync.delete_hold USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.oauth_token USING ((tenant_id = contactsync.current_tenant()));
+
+CREATE POLICY own_rows ON contactsync.offboarding USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.pass USING ((tenant_id = contactsync.current_tenant()));
 
@@ -1216,6 +1309,10 @@ GRANT ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) TO contactsync_
 
 GRANT ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) TO contactsync_codec;
 
+REVOKE ALL ON FUNCTION contactsync.delete_offboarded(most integer) FROM PUBLIC;
+
+GRANT ALL ON FUNCTION contactsync.delete_offboarded(most integer) TO contactsync_app;
+
 GRANT SELECT ON TABLE audit.chain TO contactsync_app;
 
 GRANT SELECT,INSERT ON TABLE audit.checkpoint TO contactsync_app;
@@ -1232,6 +1329,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.budget TO contactsync_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE contactsync.budget_lease TO contactsync_app;
 
+GRANT SELECT,INSERT ON TABLE contactsync.certificate TO contactsync_app;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.connection TO contactsync_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.contact TO contactsync_app;
@@ -1247,6 +1346,8 @@ GRANT SELECT ON TABLE contactsync.migration TO contactsync_keys;
 GRANT SELECT ON TABLE contactsync.migration TO contactsync_codec;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.oauth_token TO contactsync_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.offboarding TO contactsync_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.pass TO contactsync_app;
 

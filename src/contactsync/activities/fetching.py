@@ -108,8 +108,8 @@ class Fetching:
 
     async def _job(self, request: FetchRequest) -> Job:
         directory = Directory(self.database, self.ring)
+        tenant = await directory.working_tenant(request.tenant_id)
         connection = await directory.get_connection(request.connection_id, request.tenant_id)
-        tenant = await directory.get_tenant(request.tenant_id)
         sealer = await self.ring.tenant_sealer(request.tenant_id)
         cursor = open_cursor(sealer, request.connection_id, request.cursor) if request.cursor else None
         return Job(request, connection, tenant.policy.fields, sealer, cursor)

@@ -40,7 +40,7 @@ _INTERVAL_WITHOUT_TICKET_SECONDS = 300.0
 _RUN_AT_MOST = timedelta(days=1)
 """Payload keys are destroyed some days after their day, so no run may need yesterday's for long."""
 
-_PAUSING_OUTCOMES = frozenset({"CredentialsRejected", "SourceLoops"})
+_PAUSING_OUTCOMES = frozenset({"CredentialsRejected", "SourceLoops", "TenantDisabled"})
 """Trying again cannot help until somebody acts, and may lock the account."""
 
 _MISBEHAVED = "SourceMisbehaved"

@@ -32,7 +32,7 @@ from contactsync.activities.store.backfill_rows import (
 from contactsync.activities.store.changes import CleanChange
 from contactsync.activities.store.committing import PageCommit, prepare
 from contactsync.activities.store.guard import WORKER
-from contactsync.activities.store.passes import lock_progress, set_swept
+from contactsync.activities.store.passes import lock_progress, lock_to_work, set_swept
 from contactsync.activities.store.sweeping import Sweep, drop_stashes
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
@@ -55,10 +55,10 @@ class Backfills:
         """A new backfill, or the one that is under way (`is_new` is false then, and `new` is not looked at).
 
         Raises:
-            ConnectionNotFound, DatabaseError.
+            ConnectionNotFound, TenantDisabled, DatabaseError.
         """
         async with self._database.transaction(ref.tenant_id) as connection:
-            await lock_progress(connection, ref)
+            await lock_to_work(connection, ref)
             place = (ref.tenant_id, ref.connection_id)
             backfill_id: UUID | None = await connection.fetchval(_SQL["under_way"], *place)
             is_new = backfill_id is None
@@ -101,10 +101,10 @@ class Backfills:
 
         Raises:
             StalePass: another opening has taken over from this one.
-            BackfillNotFound, ConnectionNotFound, DatabaseError.
+            BackfillNotFound, ConnectionNotFound, TenantDisabled, DatabaseError.
         """
         async with self._database.transaction(request.tenant_id) as connection:
-            await lock_progress(connection, request)
+            await lock_to_work(connection, request)
             row = await _lock(connection, request)
             if request.opening_id in row["openings"][:-1]:
                 raise StalePass
@@ -132,11 +132,11 @@ class Backfills:
 
         Raises:
             StalePass: another opening has taken over.
-            BackfillNotFound, ConnectionNotFound, KeysError, DatabaseError.
+            BackfillNotFound, ConnectionNotFound, TenantDisabled, KeysError, DatabaseError.
         """
         sealer = await self._ring.tenant_sealer(ref.tenant_id)
         async with self._database.transaction(ref.tenant_id) as connection:
-            progress = await lock_progress(connection, ref)
+            progress = await lock_to_work(connection, ref)
             row = await _lock(connection, ref)
             _check_epoch(row, epoch)
             if row["generation"] is None and not is_ended(row):
@@ -155,7 +155,7 @@ class Backfills:
         Raises:
             StalePass: the page is not the next one of its part, another opening has taken over, or the backfill has
                 ended; nothing was written.
-            BackfillNotFound, ConnectionNotFound, KeysError, DatabaseError: nothing was written either.
+            BackfillNotFound, ConnectionNotFound, TenantDisabled, KeysError, DatabaseError: nothing was written either.
         """
         if head.part is None:
             raise StalePass
@@ -163,7 +163,7 @@ class Backfills:
         sealer = await self._ring.tenant_sealer(head.tenant_id)
         page = prepare(sealer, head.connection_id, changes)
         async with self._database.transaction(head.tenant_id) as connection:
-            progress = await lock_progress(connection, head)
+            progress = await lock_to_work(connection, head)
             work = Work(connection, await _lock(connection, ref), progress["hold_id"])
             earlier = await _answered(work, head)
             if earlier is not None:

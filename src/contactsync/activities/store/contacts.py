@@ -12,7 +12,7 @@ from contactsync.activities.store.changes import CleanChange, Quarantine
 from contactsync.activities.store.committing import PageCommit, prepare
 from contactsync.activities.store.guard import WORKER, DeleteGuard
 from contactsync.activities.store.merging import Stamp, observation
-from contactsync.activities.store.passes import advance, lock_progress, pass_so_far, set_swept
+from contactsync.activities.store.passes import advance, lock_to_work, pass_so_far, set_swept
 from contactsync.activities.store.records import EMAIL, PHONE, QUARANTINE, HeldContact, open_contact
 from contactsync.activities.store.sweeping import Sweep, drop_stashes
 from contactsync.codecs.audit.log import AuditKind, append
@@ -51,12 +51,12 @@ class Contacts:
 
         Raises:
             StalePass: the page is not the next one of the pass that holds the connection; nothing was written.
-            ConnectionNotFound, KeysError, DatabaseError: nothing was written either.
+            ConnectionNotFound, TenantDisabled, KeysError, DatabaseError: nothing was written either.
         """
         sealer = await self._ring.tenant_sealer(head.tenant_id)
         page = prepare(sealer, head.connection_id, changes)
         async with self._database.transaction(head.tenant_id) as connection:
-            progress = await lock_progress(connection, head)
+            progress = await lock_to_work(connection, head)
             earlier = _answered(progress, head)
             if earlier is not None:
                 return earlier

@@ -11,7 +11,7 @@ from pydantic import Field as Bounded
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Fields, Frozen
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
-from contactsync.errors import ConnectionNotFound, TenantNotFound
+from contactsync.errors import ConnectionNotFound, TenantDisabled, TenantNotFound
 from contactsync.postgres import Database, Row, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/directory.sql")
@@ -122,6 +122,17 @@ class Directory:
         async with self._database.transaction(tenant_id) as connection:
             return _tenant(await connection.fetchrow(_SQL["get_tenant"], tenant_id))
 
+    async def working_tenant(self, tenant_id: UUID) -> Tenant:
+        """One tenant that is not disabled.
+
+        Raises:
+            TenantNotFound, TenantDisabled.
+        """
+        tenant = await self.get_tenant(tenant_id)
+        if tenant.disabled_at is not None:
+            raise TenantDisabled
+        return tenant
+
     async def set_policy(self, tenant_id: UUID, policy: TenantPolicy, *, actor: str = OPERATOR) -> Tenant:
         """Another policy for a tenant; the next pass of each connection goes by it.
 
@@ -140,13 +151,15 @@ class Directory:
         """A new connection of a tenant.
 
         Raises:
-            TenantNotFound.
+            TenantNotFound, TenantDisabled.
         """
-        await self.get_tenant(tenant_id)
+        await self.working_tenant(tenant_id)
         connection_id = uuid4()
         sealer = await self._ring.tenant_sealer(tenant_id)
         sealed = sealer.seal(_TABLE, str(connection_id), json.dumps(dict(new.settings)).encode())
         async with self._database.transaction(tenant_id) as connection:
+            if not await connection.fetchval(_SQL["works"], tenant_id):  # disabled since it was looked at
+                raise TenantDisabled
             row = await connection.fetchrow(
                 _SQL["add_connection"],
                 tenant_id,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from contactsync.activities.messages import ConnectionRef, DecideDeletes, DeletesDecided
 from contactsync.activities.store.guard import HoldCause
-from contactsync.activities.store.passes import lock_progress
+from contactsync.activities.store.passes import lock_to_work
 from contactsync.activities.store.sweeping import SWEEP_SECONDS
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.errors import HoldNotFound
@@ -59,11 +59,11 @@ class Holds:
 
         Raises:
             HoldNotFound: there is no such hold, or it was decided otherwise.
-            ConnectionNotFound, DatabaseError.
+            ConnectionNotFound, TenantDisabled, DatabaseError.
         """
         decision = "approved" if request.approve else "rejected"
         async with self._database.transaction(request.tenant_id) as connection:
-            await lock_progress(connection, request)
+            await lock_to_work(connection, request)
             hold = await connection.fetchrow(
                 _SQL["get_hold"], request.tenant_id, request.connection_id, request.hold_id
             )

@@ -17,7 +17,7 @@ from contactsync.activities.messages import (
 )
 from contactsync.activities.store.directory import TenantPolicy
 from contactsync.activities.store.guard import Tally
-from contactsync.errors import ConnectionNotFound, StalePass
+from contactsync.errors import ConnectionNotFound, StalePass, TenantDisabled
 from contactsync.postgres import Database, Row, Transaction, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/passes.sql")
@@ -82,10 +82,10 @@ class Passes:
 
         Raises:
             StalePass: another pass has taken over from this one.
-            ConnectionNotFound.
+            ConnectionNotFound, TenantDisabled.
         """
         async with self._database.transaction(request.tenant_id) as connection:
-            progress = await lock_progress(connection, request)
+            progress = await lock_to_work(connection, request)
             if progress["pass_id"] == request.pass_id:
                 return _ticket(request, progress, progress["epoch"], progress["page"])
             if await connection.fetchval(_SQL["pass_known"], request.tenant_id, request.pass_id):
@@ -176,6 +176,18 @@ async def lock_progress(connection: Transaction, ref: ConnectionRef) -> Row:
     row = await connection.fetchrow(_SQL["lock_progress"], ref.tenant_id, ref.connection_id)
     if row is None:
         raise ConnectionNotFound
+    return row
+
+
+async def lock_to_work(connection: Transaction, ref: ConnectionRef) -> Row:
+    """`lock_progress`, to begin something or to write a contact.
+
+    Raises:
+        ConnectionNotFound, TenantDisabled.
+    """
+    row = await lock_progress(connection, ref)
+    if row["disabled_at"] is not None:
+        raise TenantDisabled
     return row
 
 

@@ -26,6 +26,13 @@ SELECT tenant_id, label, policy, created_at, disabled_at
 FROM contactsync.tenant
 WHERE tenant_id = $1
 
+-- name: works
+-- Whether the tenant is not disabled, and stays so until the transaction ends.
+SELECT disabled_at IS NULL
+FROM contactsync.tenant
+WHERE tenant_id = $1
+FOR SHARE
+
 -- name: list_tenants
 -- All tenants, the oldest first.
 SELECT tenant_id, label, policy, created_at, disabled_at
