@@ -9,6 +9,7 @@ from uuid import UUID
 
 from contactsync.codecs.keys.cache import DEFAULT_LIMITS, CacheLimits, LoadingCache, NegativeCache
 from contactsync.codecs.keys.key import DataKey, KeyPurpose, TenantKey, new_kid, new_secret
+from contactsync.codecs.keys.proof import KeyProof
 from contactsync.codecs.keys.root import RootKeyProvider, TenantKeyName, unwrap_tenant_key, wrap_tenant_key
 from contactsync.codecs.keys.rotation import KeyRotation
 from contactsync.codecs.keys.store import KeyStore, StoredDataKey, StoredTenantKey
@@ -72,6 +73,7 @@ class KeyRing:
         self._opening = LoadingCache(self._load_open_key, policy.cache, monotonic)
         self._sealers = LoadingCache(self._load_sealer, policy.cache, monotonic)
         self._audit = LoadingCache(self._load_audit_key, policy.cache, monotonic)
+        self._forgotten = 0
         self._absent = NegativeCache[bytes](policy.unknown_entries, policy.unknown_ttl, monotonic)
 
     async def create_tenant(self, tenant_id: UUID) -> None:
@@ -107,7 +109,7 @@ class KeyRing:
 
         Raises:
             KeyUnknown: there is no payload key of this id.
-            KeyDestroyed: it was destroyed, or its destroy date has come.
+            KeyDestroyed: it was destroyed, or its destroy date has come and it is not held.
         """
         self._absent.check(kid)
         try:
@@ -115,18 +117,24 @@ class KeyRing:
         except (KeyUnknown, KeyDestroyed) as error:
             self._absent.remember(kid, type(error))
             raise
-        if key.destroy_at is None or key.destroy_at <= self._clock():
+        if not key.held and (key.destroy_at is None or key.destroy_at <= self._clock()):
             raise KeyDestroyed
         return key
 
-    async def tenant_sealer(self, tenant_id: UUID) -> TenantSealer:
-        """What seals, opens and digests this tenant's rows.
+    async def tenant_sealer(self, tenant_id: UUID, *, instead_of: TenantSealer | None = None) -> TenantSealer:
+        """What seals, opens and digests this tenant's rows; `instead_of` one that proved too old.
 
         Raises:
             TenantNotFound: the tenant has no keys.
             KeyDestroyed: the tenant's keys were destroyed.
         """
-        return await self._sealers.get(tenant_id)
+        sealer = await self._sealers.get(tenant_id)
+        if sealer is not instead_of and not sealer.is_outdated:
+            return sealer
+        self.forget(tenant_id)
+        renewed = await self._sealers.get(tenant_id)
+        renewed.replaces(sealer)
+        return renewed
 
     async def audit_key(self) -> DataKey:
         """The platform tenant's newest audit key, made on demand: what checkpoints and certificates are signed with.
@@ -146,12 +154,43 @@ class KeyRing:
         return count
 
     def forget(self, tenant_id: UUID | None = None) -> None:
-        """Forget the keys of a tenant, or (None) of all: whoever asks next has them from the store as they are now."""
-        self._tenant_keys.discard(lambda name, _: tenant_id in {None, name[0]})
-        self._encrypting.discard(lambda name, _: tenant_id in {None, name[0]})
-        self._opening.discard(lambda _, key: tenant_id in {None, key.tenant_id})
-        self._sealers.discard(lambda name, _: tenant_id in {None, name})
-        self._audit.discard(lambda name, _: tenant_id in {None, name})
+        """Forget the keys of a tenant: whoever asks next has them from the store as they are now.
+
+        With None every key is asked for again, and serves on through its grace while store or root are down.
+        """
+        self._forgotten += 1
+        if tenant_id is None:
+            self._expire_all()
+            return
+        self._tenant_keys.discard(lambda name, _: name[0] == tenant_id)
+        self._encrypting.discard(lambda name, _: name[0] == tenant_id)
+        self._opening.discard(lambda _, key: key.tenant_id == tenant_id)
+        self._sealers.discard(lambda name, _: name == tenant_id)
+        self._audit.discard(lambda name, _: name == tenant_id)
+
+    def forget_payload_key(self, kid: bytes) -> None:
+        """The same for one payload key, also where it was known not to be there."""
+        self._forgotten += 1
+        self._encrypting.discard(lambda _, key: key.kid == kid)
+        self._opening.discard(lambda name, _: name == kid)
+        self._absent.discard(kid)
+
+    def _expire_all(self) -> None:
+        self._tenant_keys.expire()
+        self._encrypting.expire()
+        self._opening.expire()
+        self._sealers.expire()
+        self._audit.expire()
+        self._absent.discard(None)
+
+    @property
+    def store(self) -> KeyStore:
+        """Where the keys are kept; for what ends keys, counts them or proves them."""
+        return self._store
+
+    def proof(self) -> KeyProof:
+        """What proves the keys of this ring's store."""
+        return KeyProof(self._store, self._root)
 
     def rotation(self) -> KeyRotation:
         """What rotates the keys of this ring's store."""
@@ -182,9 +221,11 @@ class KeyRing:
 
     async def _load_payload_key(self, name: tuple[UUID, int]) -> DataKey:
         tenant_id, day = name
+        forgotten = self._forgotten
         stored = await self._store.data_key_of(tenant_id, KeyPurpose.PAYLOAD, day)
         key = await self._unwrapped(stored or await self._add_payload_key(tenant_id, day))
-        self._opening.put(key.kid, key)
+        if forgotten == self._forgotten:  # else it may have been read before it changed
+            self._opening.put(key.kid, key)
         return key
 
     async def _add_payload_key(self, tenant_id: UUID, day: int) -> StoredDataKey:
@@ -224,7 +265,7 @@ class KeyRing:
         indexes = [key for key in keys if key.purpose is KeyPurpose.INDEX]
         if not rows or not indexes:
             raise KeyDestroyed if len(stored) > len(keys) else TenantNotFound
-        return TenantSealer(rows, indexes[-1])
+        return TenantSealer(rows, indexes)
 
     async def _load_audit_key(self, tenant_id: UUID) -> DataKey:
         held = await self._store.data_keys(tenant_id, (KeyPurpose.AUDIT,))
