@@ -24,6 +24,7 @@ from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.postgres import Database
+from contactsync.workers.root_keys import opened_root
 from contactsync.workers.settings import Settings, read_secret_file
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
         database = await _database(stack, settings.database(), settings)
         keys_url = settings.keys_database()
         keys = database if keys_url == settings.database() else await _database(stack, keys_url, settings)
-        ring = KeyRing(PostgresKeyStore(keys), FileRootKey(settings.root_key()))
+        root = await stack.enter_async_context(opened_root(settings))
+        ring = KeyRing(PostgresKeyStore(keys), root)
         await check_schema(database)
         yield Parts(settings, database, ring)
 

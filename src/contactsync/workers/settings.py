@@ -29,7 +29,15 @@ class Settings(BaseSettings):
     migrate_database_url: str | None = Field(None, repr=False, description="PostgreSQL as the schema's owner")
     statement_cache: bool = Field(True, description="off behind pgbouncer in transaction mode")
 
+    root_key: str | None = Field(None, repr=False, description="file:/path, vault:MOUNT/KEY or aws-kms:KEY-ID-OR-ARN")
     root_key_file: Path | None = Field(None, description="file with the root key, readable by its owner only")
+
+    vault_address: str | None = Field(None, repr=False, description="Vault or OpenBao, as https://host:port")
+    vault_token_file: Path | None = Field(None, description="file with the token for Vault; read for each request")
+    vault_ca_file: Path | None = Field(None, description="CA certificates (PEM) that vouch for Vault")
+    vault_namespace: str | None = Field(None, description="namespace inside Vault, where it has them")
+    aws_region: str | None = Field(None, description="region of AWS KMS and Secrets Manager")
+    aws_endpoint: str | None = Field(None, repr=False, description="endpoint of AWS, if not the region's own")
 
     temporal_address: str = Field("127.0.0.1:7233", description="host:port of Temporal's frontend")
     temporal_namespace: str = Field("default", description="Temporal namespace")
@@ -49,6 +57,19 @@ class Settings(BaseSettings):
     codec_port: int = Field(8081, ge=0, le=65535, description="port the codec server listens on (0: a free one)")
     codec_origins: str = Field("", description="exact origins of Temporal Web, separated by commas")
     codec_token_file: Path | None = Field(None, description="file with the bearer token that operators send")
+    codec_oidc_issuer: str | None = Field(None, description="OpenID provider whose tokens are let in, as https://…")
+    codec_oidc_audience: str = Field("", description="audience that its tokens must be for")
+    codec_oidc_ca_file: Path | None = Field(None, description="certificates (PEM) to trust the provider by")
+    codec_oidc_roles_claim: str = Field("roles", description="claim with the roles, or its path with dots")
+    codec_oidc_tenants_claim: str = Field("tenants", description="claim with the tenants of roles that name none")
+    codec_oidc_role_prefix: str = Field("", description="what the name of a role begins with in tokens")
+    codec_oidc_acr: str = Field("", description="sign-in classes of which seeing needs one, by commas")
+    codec_oidc_amr: str = Field("", description="sign-in methods of which seeing needs one, by commas")
+    codec_shown_keys: str = Field(
+        "kind,op,outcome,paused,reason,state,type", description="keys whose words stay when masked, by commas"
+    )
+    codec_rate: float = Field(200.0, gt=0, description="payloads a second that one subject may open or seal")
+    codec_burst: float = Field(5000.0, ge=1, description="payloads that one subject may open or seal at once")
     codec_behind_proxy: bool = Field(False, description="a proxy in front of the codec server does the TLS")
     codec_tls_certificate: Path | None = Field(None, description="certificate chain (PEM) of the codec server")
     codec_tls_key: Path | None = Field(None, description="private key (PEM) of the codec server")
@@ -61,14 +82,14 @@ class Settings(BaseSettings):
     @classmethod
     def _are_networks(cls, value: str) -> str:
         try:
-            networks_of(_parts(value))
+            networks_of(parts_of(value))
         except SettingsError as error:
             raise ValueError(str(error)) from None
         return value
 
     def allowed_networks(self) -> tuple[str, ...]:
         """The networks of `source_networks`."""
-        return _parts(self.source_networks)
+        return parts_of(self.source_networks)
 
     def pages_of_a_tenant(self) -> int:
         """How many pages of one tenant are fetched at a time: never so many that a worker has room for nobody else."""
@@ -92,15 +113,19 @@ class Settings(BaseSettings):
         """The owner's database URL."""
         return self._with_password("migrate_database_url", self.migrate_database_url)
 
-    def root_key(self) -> Path:
-        """The root key's file.
+    def root_key_reference(self) -> str:
+        """Where the root key is: `file:…`, `vault:…` or `aws-kms:…`, of whatever form it was given in.
 
         Raises:
-            SettingsError: it is not set.
+            SettingsError: it is not set, or set twice.
         """
+        if self.root_key is not None and self.root_key_file is not None:
+            raise SettingsError(f"{PREFIX}ROOT_KEY and {PREFIX}ROOT_KEY_FILE are both set; there is one root key")
+        if self.root_key is not None:
+            return self.root_key
         if self.root_key_file is None:
             raise _missing("root_key_file")
-        return self.root_key_file
+        return f"file:{self.root_key_file}"
 
     def _with_password(self, name: str, url: str | None) -> str:
         if url is None:
@@ -113,7 +138,8 @@ class Settings(BaseSettings):
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
 
 
-def _parts(setting: str) -> tuple[str, ...]:
+def parts_of(setting: str) -> tuple[str, ...]:
+    """What stands between a setting's commas."""
     return tuple(part.strip() for part in setting.split(",") if part.strip())
 
 

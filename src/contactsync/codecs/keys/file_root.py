@@ -89,6 +89,9 @@ class FileRootKey:
         if await self.unwrap(name, await self.wrap(name, _PROBE)) != _PROBE:
             raise RootKeyRefused
 
+    async def close(self) -> None:
+        """See `RootKeyProvider`; a file is not kept open."""
+
     def _wrapping_version(self, wrapped: bytes) -> RootVersion:
         kid = wrapped[: cs1.KID_BYTES]
         version = next((held for held in read_root_file(self._path) if held.kid == kid), None)

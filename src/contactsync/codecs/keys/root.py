@@ -68,6 +68,10 @@ class RootKeyProvider(Protocol):
         """Wrap and unwrap something, and return if that works."""
         ...
 
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
 
 async def wrap_tenant_key(root: RootKeyProvider, key: TenantKey) -> bytes:
     """The tenant key wrapped, its name bound inside too, since not every provider binds it outside."""

@@ -104,6 +104,10 @@ class VaultRootKey:
         if await self.unwrap(name, await self.wrap(name, _PROBE)) != _PROBE:
             raise RootKeyRefused
 
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._client.close()
+
     @property
     def _where(self) -> str:
         return f"vault:{self._mount}/{self._key}"

@@ -9,12 +9,12 @@ from typing import Final
 
 from contactsync.activities.store.directory import Directory
 from contactsync.activities.store.migrate import check_schema
-from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.errors import ContactSyncError, SettingsError
 from contactsync.postgres import Database, Row, load_queries
 from contactsync.workers.bootstrap import administering_client
+from contactsync.workers.root_keys import KINDS, opened_root, root_key, root_key_kind
 from contactsync.workers.search_attributes import missing_attributes
 from contactsync.workers.settings import Settings, load_settings
 from contactsync.workers.syncs import Syncs
@@ -92,7 +92,7 @@ async def _settings(found: Examination) -> Settings | None:
 
     async def look() -> str:
         settings = load_settings()
-        problems = [problem for problem in map(_problem, (settings.database, settings.root_key)) if problem]
+        problems = [problem for problem in map(_problem, (settings.database, lambda: root_key(settings))) if problem]
         if problems:
             raise Unsound("; ".join(problems))
         read.append(settings)
@@ -131,16 +131,17 @@ async def _examine_database(found: Examination, settings: Settings) -> None:
 
 async def _examine_root_key(found: Examination, settings: Settings) -> bool:
     async def look() -> str:
-        await FileRootKey(settings.root_key()).health()
-        return "there, readable by its owner only, wraps and unwraps"
+        async with opened_root(settings) as root:
+            await root.health()
+            return f"{KINDS[root_key_kind(settings)]}: wraps and unwraps; version {await root.newest()}"
 
     return await found.check("root key", look)
 
 
 async def _examine_keys(found: Examination, settings: Settings, database: Database) -> None:
     async def look() -> str:
-        async with _opened(settings.keys_database(), settings) as keys:
-            ring = KeyRing(PostgresKeyStore(keys), FileRootKey(settings.root_key()))
+        async with _opened(settings.keys_database(), settings) as keys, opened_root(settings) as root:
+            ring = KeyRing(PostgresKeyStore(keys), root)
             await ring.check()
             tenants = await Directory(database, ring).list_tenants()
             for tenant in tenants[-_TENANTS_OPENED:]:

@@ -56,6 +56,9 @@ class BindsNothing:
     async def health(self) -> None:
         """Is well."""
 
+    async def close(self) -> None:
+        """Holds nothing."""
+
 
 def test_a_data_key_comes_back() -> None:
     """Unwrapping gives the key with everything that was known about it."""
