@@ -54,6 +54,7 @@ class AuditKind(StrEnum):
     PAYLOADS_SEALED = "payloads_sealed"
     ACCESS_REFUSED = "access_refused"
     KEY_MADE = "key_made"
+    KEY_HELD = "key_held"
     KEY_DESTROYED = "key_destroyed"
 
 
