@@ -7,5 +7,45 @@ SELECT seq, hash FROM audit.head()
 INSERT INTO audit.entry (tenant_id, seq, entry, hash) VALUES ($1, $2, $3, $4)
 
 -- name: entries
--- a tenant's whole log, in order
-SELECT tenant_id, seq, entry, hash FROM audit.entry WHERE tenant_id = $1 ORDER BY seq
+-- a tenant's log in order, from one entry to another (NULL: to its end)
+SELECT seq, entry, hash
+FROM audit.entry
+WHERE tenant_id = $1 AND seq >= $2 AND ($3::bigint IS NULL OR seq <= $3)
+ORDER BY seq
+
+-- name: entries_like
+-- a tenant's entries whose text is like one of these, in order
+SELECT entry FROM audit.entry WHERE tenant_id = $1 AND entry LIKE ANY ($2::text[]) ORDER BY seq
+
+-- name: checkpoints
+-- a tenant's checkpoints in order
+SELECT size, note FROM audit.checkpoint WHERE tenant_id = $1 ORDER BY size
+
+-- name: last_checkpoint
+-- the newest of them
+SELECT size, note FROM audit.checkpoint WHERE tenant_id = $1 ORDER BY size DESC LIMIT 1
+
+-- name: checkpointing
+-- one checkpoint of a log at a time
+SELECT pg_advisory_xact_lock(hashtextextended('contactsync.checkpoint/' || $1::uuid::text, 0))
+
+-- name: add_checkpoint
+-- the next one; a trigger refuses what the log does not say
+INSERT INTO audit.checkpoint (tenant_id, size, note) VALUES ($1, $2, $3)
+
+-- name: chain
+-- how long the log was, and up to where it had a checkpoint
+SELECT entries, checkpointed FROM audit.chain WHERE tenant_id = $1
+
+-- name: logs
+-- whose logs there are
+SELECT tenant_id FROM audit.chain ORDER BY tenant_id
+
+-- name: due
+-- logs that grew so much since their checkpoint, or grew at all and have none that is so young
+SELECT tenant_id
+FROM audit.chain
+WHERE entries > checkpointed AND tenant_id > $1
+    AND (entries - checkpointed >= $2 OR checkpointed_at IS NULL OR checkpointed_at <= $3)
+ORDER BY tenant_id
+LIMIT $4
