@@ -9,29 +9,37 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from contactsync.codecs.envelope import cs1
 from contactsync.codecs.keys.key import DataKey
-from contactsync.errors import OpenRefused, SealRefused
+from contactsync.errors import KeysRotated, OpenRefused, SealRefused
 
 ROW_VERSION: Final = "1"
 """The schema version that a sealed row is bound to."""
 
 DIGEST_BYTES: Final = 16
 _MAC_KEY_BYTES: Final = 32
+_UNKNOWN_KIDS: Final = 64
 _INDEX_LABEL: Final = b"contactsync/index/v1\x00"
 _CONTENT_LABEL: Final = b"contactsync/content/v1\x00"
 
 
 class TenantSealer:
-    """Seals, opens and digests one tenant's rows without waiting for anything; made by `KeyRing.tenant_sealer`."""
+    """Seals, opens and digests one tenant's rows without waiting for anything; made by `KeyRing.tenant_sealer`.
 
-    def __init__(self, row_keys: Sequence[DataKey], index_key: DataKey) -> None:
-        """`row_keys`: by epoch, at least one; the last seals, all open."""
-        self.tenant_id: Final = index_key.tenant_id
-        self.index_epoch: Final = index_key.epoch
+    It seals and digests under the newest epochs. While keys are rotated, rows of older ones are there too: it opens
+    them, and tells where they would be found.
+    """
+
+    def __init__(self, row_keys: Sequence[DataKey], index_keys: Sequence[DataKey]) -> None:
+        """`row_keys`, `index_keys`: by epoch, at least one each; the last seals and digests, all open and find."""
+        self.tenant_id: Final = index_keys[-1].tenant_id
+        self.row_epoch: Final = row_keys[-1].epoch
+        self.index_epoch: Final = index_keys[-1].epoch
+        self.older_epochs: Final = tuple(key.epoch for key in index_keys[:-1])
         self._row_key = row_keys[-1]
         self._row_keys = {key.kid: key for key in row_keys}
-        self._index_key = index_key
-        self._content = self._mac_under(_CONTENT_LABEL)
-        self._indexes: dict[str, HMAC] = {}
+        self._lacks: set[bytes] = set()
+        self._absent: set[bytes] = set()
+        self._digests = {key.epoch: _Digests(key) for key in index_keys}
+        self._newest = self._digests[self.index_epoch]
 
     def seal(self, table: str, row_id: str, plaintext: bytes) -> bytes:
         """`kid(16) ‖ CS1`, bound to tenant, table, row and schema version.
@@ -45,42 +53,89 @@ class TenantSealer:
         """What `seal` sealed for this tenant, table and row.
 
         Raises:
-            OpenRefused: anything at all is wrong; it does not say what.
+            KeysRotated: it may be sealed under a key that was made since this sealer was; a newer one knows.
+            OpenRefused: anything else at all is wrong; it does not say what.
         """
         key = self._row_keys.get(sealed[: cs1.KID_BYTES])
         if key is None:
-            raise OpenRefused
+            raise self._unknown(sealed[: cs1.KID_BYTES])
         return cs1.open_(key, self._binding(table, row_id), sealed[cs1.KID_BYTES :])
 
-    def index(self, field: str, normal_form: str) -> bytes:
+    def renew(self, table: str, row_id: str, sealed: bytes) -> bytes:
+        """The same under the newest epoch; what is sealed under that already, or under no key that is here, as it is.
+
+        Raises:
+            OpenRefused: as `open`.
+        """
+        if sealed[: cs1.KID_BYTES] not in self._row_keys or sealed.startswith(self._row_key.kid):
+            return sealed
+        return self.seal(table, row_id, self.open(table, row_id, sealed))
+
+    @property
+    def row_kid(self) -> bytes:
+        """The id of the key that seals: how every row begins that is sealed under the newest epoch."""
+        return self._row_key.kid
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was asked to open what it has no key for."""
+        return bool(self._lacks)
+
+    def replaces(self, older: "TenantSealer") -> None:
+        """What an older one lacked, and is missing here too, does not exist: asking again would not help."""
+        self._absent = (older._absent | older._lacks) - self._row_keys.keys()  # noqa: SLF001  # the same class
+
+    def index(self, field: str, normal_form: str, epoch: int | None = None) -> bytes:
         """The blind index of a value, 16 bytes: equal values of one tenant, field and epoch have equal ones.
 
-        `normal_form` decides what counts as equal; two fields never share an index.
+        `normal_form` decides what counts as equal; two fields never share an index. `epoch`: the newest, or one of
+        `older_epochs`.
 
         Raises:
             SealRefused: the value is no text (it holds lone surrogates).
         """
-        return _digest(self._index_mac(field), _text(normal_form))
+        digests = self._newest if epoch is None else self._digests[epoch]
+        return digests.index(field, normal_form)
 
     def content_mac(self, content: bytes) -> bytes:
         """A keyed digest of a row's content, 16 bytes: equal content is a no-op, and nobody else can search for it."""
-        return _digest(self._content, content)
+        return self._newest.content(content)
 
     def _binding(self, table: str, row_id: str) -> cs1.Binding:
         return cs1.Binding("row/v1", self.tenant_id, (table, row_id, ROW_VERSION))
 
-    def _index_mac(self, field: str) -> HMAC:
+    def _unknown(self, kid: bytes) -> OpenRefused:
+        if kid in self._absent or len(self._absent | self._lacks) >= _UNKNOWN_KIDS:
+            return OpenRefused()
+        self._lacks.add(kid)
+        return KeysRotated()
+
+
+class _Digests:
+    """The keyed digests under one index key; what is derived is kept."""
+
+    def __init__(self, key: DataKey) -> None:
+        self._key = key
+        self._content = self._mac_under(_CONTENT_LABEL)
+        self._indexes: dict[str, HMAC] = {}
+
+    def index(self, field: str, normal_form: str) -> bytes:
+        """See `TenantSealer`."""
         mac = self._indexes.get(field)
         if mac is None:
             mac = self._indexes[field] = self._mac_under(_INDEX_LABEL + _text(field))
-        return mac
+        return _digest(mac, _text(normal_form))
+
+    def content(self, content: bytes) -> bytes:
+        """See `TenantSealer.content_mac`."""
+        return _digest(self._content, content)
 
     def _mac_under(self, label: bytes) -> HMAC:
         """HMAC-SHA-256 under a key of its own, from the index key; kept, and copied for each use.
 
         cryptography's objects keep the interpreter lock; hashlib's give it up and wait for it beside a busy thread.
         """
-        derived = HKDFExpand(SHA512(), _MAC_KEY_BYTES, label).derive(self._index_key.secret.expose())
+        derived = HKDFExpand(SHA512(), _MAC_KEY_BYTES, label).derive(self._key.secret.expose())
         return HMAC(derived, SHA256())
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from contactsync.codecs.envelope import cs1
 from contactsync.codecs.keys.key import DataKey, KeyPurpose, SecretBytes, new_kid, new_secret
 from contactsync.codecs.rows import TenantSealer
-from contactsync.errors import OpenRefused, SealRefused
+from contactsync.errors import KeysRotated, OpenRefused, SealRefused
 
 ANSWERS: Final = json.loads((Path(__file__).parents[2] / "vectors" / "cs1" / "known_answers.json").read_text("utf-8"))
 TENANT: Final = UUID("0f0e0d0c-0b0a-4908-8706-050403020100")
@@ -29,7 +29,7 @@ def _index_key(tenant: UUID = TENANT) -> DataKey:
 
 
 ROW_KEY: Final = _row_key()
-SEALER: Final = TenantSealer([ROW_KEY], _index_key())
+SEALER: Final = TenantSealer([ROW_KEY], [_index_key()])
 SEALED: Final = SEALER.seal("contact", "row-1", b"sealed row")
 
 
@@ -52,10 +52,10 @@ def test_a_row_is_bound_to_its_place(table: str, row_id: str) -> None:
 def test_a_row_is_bound_to_its_tenant() -> None:
     """The same keys under another tenant's id open nothing."""
     row = _row_key()
-    sealed = TenantSealer([row], _index_key()).seal("contact", "1", b"x")
+    sealed = TenantSealer([row], [_index_key()]).seal("contact", "1", b"x")
     moved = DataKey(row.kid, UUID(int=1), row.purpose, row.epoch, row.secret)
     with pytest.raises(OpenRefused):
-        TenantSealer([moved], _index_key(UUID(int=1))).open("contact", "1", sealed)
+        TenantSealer([moved], [_index_key(UUID(int=1))]).open("contact", "1", sealed)
 
 
 def test_a_sealed_row_names_its_key_and_nothing_else() -> None:
@@ -66,11 +66,51 @@ def test_a_sealed_row_names_its_key_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("bit", range(0, len(SEALED) * 8, 3))
 def test_a_changed_row_is_refused(bit: int) -> None:
-    """A flipped bit anywhere, in the key id too, is refused with the one constant sentence."""
+    """A flipped bit anywhere is refused with the one constant sentence; in the key id, once no newer key explains it."""
+    index = _index_key()
+    first, second = TenantSealer([ROW_KEY], [index]), TenantSealer([ROW_KEY], [index])
     flipped = bytearray(SEALED)
     flipped[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(OpenRefused) as refused:
+        first.open("contact", "row-1", bytes(flipped))
+    assert (type(refused.value) is KeysRotated) == first.is_outdated == (bit // 8 < 16)
+    second.replaces(first)
     with pytest.raises(OpenRefused, match=f"^{re.escape(str(OpenRefused()))}$"):
-        SEALER.open("contact", "row-1", bytes(flipped))
+        second.open("contact", "row-1", bytes(flipped))
+    assert not second.is_outdated
+
+
+def test_few_key_ids_are_asked_about() -> None:
+    """Rows under any number of key ids that nobody made cannot make a sealer remember them all."""
+    sealer = TenantSealer([ROW_KEY], [_index_key()])
+    refusals = []
+    for _ in range(200):
+        with pytest.raises(OpenRefused) as refused:
+            sealer.open("contact", "row-1", new_kid() + SEALED[16:])
+        refusals.append(type(refused.value))
+    assert refusals.count(KeysRotated) == 64
+
+
+def test_a_row_is_renewed_under_the_newest_key() -> None:
+    """Renewed, a row opens to the same under the newest key; one that is under it, or under no known key, stays."""
+    first, second, index = _row_key(1), _row_key(2), _index_key()
+    sealer = TenantSealer([first, second], [index])
+    renewed = sealer.renew("t", "1", TenantSealer([first], [index]).seal("t", "1", b"content"))
+    assert renewed.startswith(sealer.row_kid)
+    assert sealer.open("t", "1", renewed) == b"content"
+    assert sealer.renew("t", "1", renewed) == renewed
+    assert sealer.renew("t", "1", b"no row at all") == b"no row at all"
+
+
+def test_older_epochs_are_found_and_the_newest_is_written() -> None:
+    """With two index keys values have the newer one's index, and the older one's where its epoch is named."""
+    row, first = _row_key(), _index_key()
+    second = DataKey(new_kid(), TENANT, KeyPurpose.INDEX, 2, new_secret())
+    both, old = TenantSealer([row], [first, second]), TenantSealer([row], [first])
+    assert (both.index_epoch, both.older_epochs, old.older_epochs) == (2, (1,), ())
+    assert both.index("email", "a@example.org", 1) == old.index("email", "a@example.org")
+    assert both.index("email", "a@example.org") != old.index("email", "a@example.org")
+    assert both.content_mac(b"x") != old.content_mac(b"x")
 
 
 def test_a_cut_row_is_refused() -> None:
@@ -83,7 +123,7 @@ def test_a_cut_row_is_refused() -> None:
 def test_the_newest_row_key_seals_and_all_open() -> None:
     """With two row keys the later one seals, and rows of both open."""
     first, second, index = _row_key(1), _row_key(2), _index_key()
-    both, old = TenantSealer([first, second], index), TenantSealer([first], index)
+    both, old = TenantSealer([first, second], [index]), TenantSealer([first], [index])
     assert both.open("t", "1", old.seal("t", "1", b"old")) == b"old"
     assert both.seal("t", "1", b"new")[:16] == second.kid
     with pytest.raises(OpenRefused):
@@ -99,7 +139,7 @@ def test_equal_values_have_equal_indexes() -> None:
 
 def test_indexes_differ_by_field_tenant_and_use() -> None:
     """The same value has another index in another field, under another tenant's key, and as content."""
-    other = TenantSealer([_row_key()], _index_key())
+    other = TenantSealer([_row_key()], [_index_key()])
     value = "+15555550100"
     digests = {
         SEALER.index("email", value),
@@ -124,7 +164,7 @@ def test_what_is_no_text_is_not_indexed() -> None:
 def test_known_digests(answer: Mapping[str, Any]) -> None:
     """Indexes and content digests are what an independent program makes of the same key: they are kept for years."""
     key = DataKey(new_kid(), TENANT, KeyPurpose.INDEX, 1, SecretBytes(bytes.fromhex(answer["index_key"])))
-    sealer, value = TenantSealer([_row_key()], key), answer["normal_form"]
+    sealer, value = TenantSealer([_row_key()], [key]), answer["normal_form"]
     found = sealer.content_mac(value.encode()) if answer["field"] is None else sealer.index(answer["field"], value)
     assert answer["digest"] == found.hex()
 
@@ -136,4 +176,4 @@ def test_a_known_row_opens() -> None:
     key = DataKey(bytes.fromhex(answer["kid"]), TENANT, KeyPurpose.ROW, 1, secret)
     table, row_id, _ = answer["fields"]
     sealed = bytes.fromhex(answer["kid"] + answer["sealed"])
-    assert answer["plaintext"] == TenantSealer([key], _index_key()).open(table, row_id, sealed).hex()
+    assert answer["plaintext"] == TenantSealer([key], [_index_key()]).open(table, row_id, sealed).hex()
