@@ -55,13 +55,18 @@ def is_sealed(payload: Payload) -> bool:
     return payload.metadata.get("encoding") == ENCODING
 
 
+def has_our_metadata(payload: Payload) -> bool:
+    """Whether a payload carries metadata that only a sealed one has."""
+    return any(name.startswith(_OURS) for name in payload.metadata)
+
+
 def seal_payload(key: DataKey, namespace: str, workflow_id: str, payload: Payload) -> Payload:
     """`payload` sealed for a namespace and a workflow id (empty: for any workflow of the tenant).
 
     Raises:
         SealRefused: it is sealed already, or cannot be sealed.
     """
-    if is_sealed(payload) or _has_our_metadata(payload):
+    if is_sealed(payload) or has_our_metadata(payload):
         raise SealRefused("the payload is sealed already; nothing is sealed twice")
     inner = Payload()
     inner.CopyFrom(payload)
@@ -101,14 +106,10 @@ def open_sealed(key: DataKey, sealed: SealedPayload) -> OpenedPayload:
         workflow_id = inner.metadata.pop(WORKFLOW, b"").decode()
     except (DecodeError, UnicodeDecodeError):
         raise OpenRefused from None
-    if is_sealed(inner) or _has_our_metadata(inner):
+    if is_sealed(inner) or has_our_metadata(inner):
         raise OpenRefused
     return OpenedPayload(inner, workflow_id)
 
 
 def _binding(key: DataKey, namespace: str) -> Binding:
     return Binding("payload/v1", key.tenant_id, (namespace, ""))
-
-
-def _has_our_metadata(payload: Payload) -> bool:
-    return any(name.startswith(_OURS) for name in payload.metadata)

@@ -6,6 +6,7 @@ from hmac import compare_digest
 from ipaddress import ip_address
 from typing import ClassVar, Final, Protocol
 
+from contactsync.codecs.server.roles import EVERYBODY, Grants
 from contactsync.errors import SettingsError
 
 MAX_TOKEN_BYTES: Final = 8 * 1024
@@ -14,19 +15,24 @@ _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Somebody who was let in. `subject` is an opaque id for the audit log."""
+    """Somebody who was let in. `subject` is an opaque id for the audit log; `grants` is what they may do."""
 
     subject: str
+    grants: Grants
 
 
 class Access(Protocol):
-    """Decides who is let in. Embedded: whoever is on this machine; otherwise a bearer token, later OIDC."""
+    """Decides who is let in. Embedded: whoever is on this machine; otherwise one bearer token, or an issuer's."""
 
     on_loopback_only: ClassVar[bool]
     """Whether it lets in whoever can connect, so that nobody else must be able to."""
 
     async def operator(self, headers: Mapping[str, str]) -> Operator | None:
-        """Who sent these headers (names in lower case); None: nobody we know."""
+        """Who sent these headers (names in lower case); None: nobody we know.
+
+        Raises:
+            ContactSyncError: that cannot be said now.
+        """
         ...
 
 
@@ -37,11 +43,11 @@ class LoopbackAccess:
 
     async def operator(self, headers: Mapping[str, str]) -> Operator | None:  # noqa: ARG002  # whatever they are
         """Always the same one."""
-        return Operator("loopback")
+        return Operator("loopback", Grants(masked=EVERYBODY))
 
 
 class TokenAccess:
-    """Whoever sends the bearer token (RFC 6750)."""
+    """Whoever sends the bearer token (RFC 6750): masked only, for it is nobody's in particular."""
 
     on_loopback_only: ClassVar[bool] = False
 
@@ -56,7 +62,7 @@ class TokenAccess:
         given = headers.get("authorization", "").encode("latin-1", "replace")
         if len(given) > MAX_TOKEN_BYTES + len(b"Bearer ") or not compare_digest(given, self._expected):
             return None
-        return Operator("token")
+        return Operator("token", Grants(masked=EVERYBODY, encode=EVERYBODY))
 
 
 def is_loopback(host: str) -> bool:

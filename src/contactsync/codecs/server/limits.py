@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
@@ -25,10 +26,11 @@ _body: Final = TypeAdapter(dict[str, list[JsonPayload]])
 class Refused(Exception):
     """A request that is answered with an error; the reason is constant and shows nothing of the request."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
         self.status: Final = status
         self.reason: Final = reason
+        self.headers: Final = headers
 
 
 async def read_payloads(request: Request) -> list[JsonPayload]:
@@ -78,7 +80,7 @@ def _payloads(body: bytes) -> list[JsonPayload]:
     if _depth(body) > MAX_DEPTH:
         raise Refused(400, "the JSON is nested too deeply")
     try:
-        content = _body.validate_python(json.loads(body, object_pairs_hook=unique, parse_constant=_no_constant))
+        content = _body.validate_python(json.loads(body, object_pairs_hook=unique, parse_constant=no_constant))
     except (ValidationError, ValueError, RecursionError):
         raise Refused(400, "the body is no Payloads JSON") from None
     if not content.keys() <= {"payloads"}:
@@ -109,5 +111,5 @@ def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value
 
 
-def _no_constant(_: str) -> object:
+def no_constant(_: str) -> object:
     raise ValueError("no JSON number")

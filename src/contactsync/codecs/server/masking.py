@@ -33,13 +33,29 @@ _WORD_BREAKS: Final = re.compile(r"[\s@,;]+")
 _WITHHELD: Final = "…"
 
 
-def mask_payload(payload: Payload) -> Payload:
-    """`payload` as JSON that shows no person; payloads that hold nothing stay as they are."""
+def mask_payload(payload: Payload, codes: frozenset[str] = CODES) -> Payload:
+    """`payload` as JSON that shows no person; payloads that hold nothing stay as they are. `codes`: the allow-list."""
     encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")
     if encoding == "binary/null":
         return payload
-    masked = _masked_frame(payload.data) if encoding == framing.ENCODING else _masked_data(encoding, payload.data)
-    return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(masked, ensure_ascii=False).encode())
+    if encoding == framing.ENCODING:
+        return _as_json(_masked_frame(payload.data, codes))
+    return _as_json(_masked_data(encoding, payload.data, codes))
+
+
+def whole_payload(payload: Payload) -> Payload:
+    """`payload` as it is; a framed page, which nobody else can read, as JSON with all of its records."""
+    if payload.metadata.get("encoding") != framing.ENCODING.encode():
+        return payload
+    try:
+        head, body = split_frame(payload.data)
+    except MessageUnreadable:
+        return payload
+    return _as_json({"head": _parsed(head), "body": {"bytes": len(body), "records": _parsed(body)}})
+
+
+def _as_json(value: Json) -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(value, ensure_ascii=False).encode())
 
 
 def mask(value: Json, codes: frozenset[str] = CODES, *, depth: int = _DEPTH) -> Json:
@@ -91,26 +107,26 @@ def _masked_text(text: str, codes: frozenset[str], depth: int) -> Json:
     return first_letters(text)
 
 
-def _masked_frame(data: bytes) -> Json:
+def _masked_frame(data: bytes, codes: frozenset[str]) -> Json:
     try:
         head, body = split_frame(data)
     except MessageUnreadable:
         return {"bytes": len(data)}
-    return {"head": mask(_parsed(head)), "body": _masked_body(body)}
+    return {"head": mask(_parsed(head), codes), "body": _masked_body(body, codes)}
 
 
-def _masked_body(body: bytes) -> Json:
+def _masked_body(body: bytes, codes: frozenset[str]) -> Json:
     records = _parsed(body)
     if not isinstance(records, list):
         return {"bytes": len(body)}
-    shown = [mask(record, _RECORD_CODES) for record in records[:_RECORDS_SHOWN]]
+    shown = [mask(record, codes & _RECORD_CODES) for record in records[:_RECORDS_SHOWN]]
     return {"bytes": len(body), "records": len(records), "first": shown}
 
 
-def _masked_data(encoding: str, data: bytes) -> Json:
+def _masked_data(encoding: str, data: bytes, codes: frozenset[str]) -> Json:
     if encoding in {"json/plain", "json/protobuf"}:
         parsed = _parsed(data)
-        return _WITHHELD if parsed is None and data != b"null" else mask(parsed)
+        return _WITHHELD if parsed is None and data != b"null" else mask(parsed, codes)
     return {"bytes": len(data)}
 
 

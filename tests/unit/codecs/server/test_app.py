@@ -11,7 +11,7 @@ from tests.unit.codecs.server.trails import MemoryTrail
 
 from contactsync.codecs.audit.log import AuditKind
 from contactsync.codecs.keys.ring import KeyRing
-from contactsync.codecs.payloads.sealed import read_sealed
+from contactsync.codecs.payloads.sealed import ENCODING, read_sealed
 from contactsync.codecs.server import guard
 from contactsync.codecs.server.access import Access, LoopbackAccess, TokenAccess
 from contactsync.codecs.server.app import codec_app
@@ -70,20 +70,32 @@ async def test_no_payloads_are_no_problem(client: httpx.AsyncClient) -> None:
 async def test_whatever_cannot_be_opened_is_answered_alike(
     client: httpx.AsyncClient, ring: KeyRing, trail: MemoryTrail
 ) -> None:
-    """Unknown key, destroyed key, bad tag, other namespace, odd metadata: 200, the payload as sent, one entry."""
+    """Unknown or destroyed key, bad tag, cut off, other namespace, odd metadata, none at all: 200, the payload as sent;
+    the reason is in the log, the tenant's own once it is known whose it is."""
     good = to_payload(await sealed(ring))
-    gone = await sealed(ring, OTHER)
+    gone = to_payload(await sealed(ring, OTHER))
     await ring.destroy_tenant(OTHER)
-    unknown = Payload(metadata={**good.metadata, "cs-kid": b"0" * 32}, data=good.data)
-    altered = Payload(metadata=good.metadata, data=good.data[:-1] + bytes([good.data[-1] ^ 1]))
-    odd = Payload(metadata={**good.metadata, "cs-x": b"1"}, data=good.data)
-    foreign = await sealed(ring, namespace="staging")
-    renamed = Payload(metadata={**good.metadata, "cs-ns": b"staging"}, data=good.data)
-    for item in (gone, to_json(unknown), to_json(altered), to_json(odd), foreign, to_json(renamed)):
+    staged = to_payload(await sealed(ring, namespace="staging"))
+    withheld = [
+        (PLATFORM_TENANT, "destroyed_key", gone),
+        (PLATFORM_TENANT, "unknown_key", Payload(metadata={**good.metadata, "cs-kid": b"0" * 32}, data=good.data)),
+        (PLATFORM_TENANT, "malformed", Payload(metadata={**good.metadata, "cs-x": b"1"}, data=good.data)),
+        (PLATFORM_TENANT, "malformed", Payload(metadata={"encoding": ENCODING}, data=good.data)),
+        (PLATFORM_TENANT, "not_sealed", Payload(metadata={**good.metadata, "encoding": b"json/plain"}, data=b"{}")),
+        (TENANT, "altered", Payload(metadata=good.metadata, data=good.data[:-1] + bytes([good.data[-1] ^ 1]))),
+        (TENANT, "altered", Payload(metadata=good.metadata, data=good.data[:-1])),
+        (TENANT, "altered", Payload(metadata=good.metadata, data=b"")),
+        (TENANT, "altered", Payload(metadata={**staged.metadata, "cs-ns": b"default"}, data=staged.data)),
+        (TENANT, "wrong_namespace", staged),
+    ]
+    for tenant, reason, payload in withheld:
         trail.entries.clear()
+        item = to_json(payload)
         answer = await client.post("/decode", json={"payloads": [item]})
         assert (answer.status_code, answer.json()) == (200, {"payloads": [item]})
-        assert trail.kinds() == [(PLATFORM_TENANT, AuditKind.ACCESS_REFUSED)]
+        assert trail.kinds() == [(tenant, AuditKind.ACCESS_REFUSED)]
+        _, _, actor, detail = trail.entries[0]
+        assert (actor, detail["payloads"], detail[reason]) == ("loopback", 1, 1)
 
 
 @pytest.mark.parametrize("headers", [{"x-namespace": "staging"}, {"x-namespace": ""}])
