@@ -26,6 +26,9 @@ _EVENT: Final = re.compile(r"[a-z][A-Za-z ,'_-]{0,79}")
 _ID: Final = re.compile(r"(?:[a-z]{1,12}/)?[0-9a-f]{8}[0-9a-f-]{0,28}(?:/[0-9a-f-]{1,36})?")
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./:-]{0,63}")
 _DOTTED: Final = re.compile(r"[A-Za-z_(<][A-Za-z0-9_.:()<>-]{0,79}")
+_CHECKPOINT: Final = re.compile(
+    r"contactsync/audit/[0-9a-f-]{36}\n[0-9]{1,18}\n[A-Za-z0-9+/]{43}=\n\n— contactsync/audit [A-Za-z0-9+/=]{92}\n"
+)
 _FRAMES: Final = 12  # innermost frames kept of a traceback
 _CAUSES: Final = 6  # exceptions kept of a chain
 
@@ -44,6 +47,10 @@ def _is_code(value: object) -> bool:
     return value is None or (isinstance(value, str) and _CODE.fullmatch(value) is not None)
 
 
+def _is_checkpoint(value: object) -> bool:
+    return isinstance(value, str) and _CHECKPOINT.fullmatch(value) is not None
+
+
 def _fields(shape: Shape, names: str) -> dict[str, Shape]:
     return dict.fromkeys(names.split(), shape)
 
@@ -51,10 +58,11 @@ def _fields(shape: Shape, names: str) -> dict[str, Shape]:
 FIELDS: Final[Mapping[str, Shape]] = MappingProxyType(
     {
         **_fields(_is_id, "tenant_id connection_id pass_id backfill_id run_id request_id workflow_id key_id"),
+        **_fields(_is_checkpoint, "checkpoint"),
         **_fields(
             _is_number,
-            "added attempt audit_seq bytes changes deleted done downloaded duration_ms epoch exit_code full generation"
-            " held limit max_activities page pages pid port quarantined rows seconds signal status unchanged updated",
+            "added attempt audit_seq bytes changes deleted done downloaded duration_ms entries epoch exit_code full"
+            " generation held limit max_activities page pages pid port quarantined rows seconds signal status unchanged updated",
         ),
         **_fields(
             _is_code,
@@ -63,7 +71,8 @@ FIELDS: Final[Mapping[str, Shape]] = MappingProxyType(
         ),
     }
 )
-"""The fields of our own lines: ids are UUIDs or hexadecimal, codes are words without spaces and without `@`."""
+"""The fields of our own lines: ids are UUIDs or hexadecimal, codes are words without spaces and without `@`; a
+checkpoint is a note of the audit log."""
 
 KNOWN_MESSAGES: Final[tuple[tuple[str, str], ...]] = (
     ("asyncio", "Task exception was never retrieved"),

@@ -116,11 +116,12 @@ async def test_nothing_new_needs_no_checkpoint(place: Place) -> None:
 async def test_what_is_due(place: Place) -> None:
     """A log without any checkpoint, one that grew by 1,000, and after an hour every one that grew."""
     now = now_utc()
-    first, last = UUID(int=0), 10
+    first, last = PLATFORM_TENANT, 10
     await place.write(1, PLATFORM_TENANT)
     await place.write(2)
     assert set(await place.logs.logs()) == {PLATFORM_TENANT, TENANT}
-    assert await place.logs.due(first, last, now) == (TENANT,)  # what is behind the nil UUID
+    assert await place.logs.due(None, last, now) == (PLATFORM_TENANT, TENANT)
+    assert await place.logs.due(first, last, now) == (TENANT,)
     await place.signed()
     assert await place.logs.due(first, last, now + AGE_AT_MOST * 2) == ()
     await place.write(1)

@@ -45,7 +45,7 @@ SELECT tenant_id FROM audit.chain ORDER BY tenant_id
 -- logs that grew so much since their checkpoint, or grew at all and have none that is so young
 SELECT tenant_id
 FROM audit.chain
-WHERE entries > checkpointed AND tenant_id > $1
+WHERE entries > checkpointed AND ($1::uuid IS NULL OR tenant_id > $1)
     AND (entries - checkpointed >= $2 OR checkpointed_at IS NULL OR checkpointed_at <= $3)
 ORDER BY tenant_id
 LIMIT $4

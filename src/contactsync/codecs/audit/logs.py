@@ -49,8 +49,8 @@ class AuditLogs:
         async with self._database.transaction() as connection:
             return tuple(row["tenant_id"] for row in await connection.fetch(_QUERIES["logs"]))
 
-    async def due(self, after: UUID, limit: int, now: datetime) -> tuple[UUID, ...]:
-        """Up to `limit` tenants behind `after` whose log should have a checkpoint now."""
+    async def due(self, after: UUID | None, limit: int, now: datetime) -> tuple[UUID, ...]:
+        """Up to `limit` tenants, by id, behind `after`, whose log should have a checkpoint now."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(_QUERIES["due"], after, ENTRIES_AT_MOST, now - AGE_AT_MOST, limit)
         return tuple(row["tenant_id"] for row in rows)
