@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from contactsync.activities.store.directory import Directory
 from contactsync.activities.store.freshness import Freshness
 from contactsync.activities.store.holds import Holds
 from contactsync.activities.store.migrate import check_schema
+from contactsync.activities.store.offboarding import Offboardings
 from contactsync.activities.store.passes import Passes
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from contactsync.activities.backfilling import Backfilling
     from contactsync.activities.cleaning import Cleaning
     from contactsync.activities.fetching import Fetching
+    from contactsync.activities.key_life import KeyLife
+    from contactsync.activities.offboarding import Offboarding
     from contactsync.activities.storing import Storing
 
 
@@ -80,6 +84,11 @@ class Parts:
         return Holds(self.database)
 
     @property
+    def offboardings(self) -> Offboardings:
+        """Tenants on their way out."""
+        return Offboardings(self.database)
+
+    @property
     def freshness(self) -> Freshness:
         """How fresh connections are."""
         return Freshness(self.database)
@@ -113,6 +122,18 @@ class Parts:
         reach = Reach(self.database, self.ring, self.addresses)
         budgets = Budgets(self.database, self.settings.pages_of_a_tenant())
         return Backfilling(self.backfills, self.directory, reach, budgets)
+
+    def key_life(self, client: "Client") -> "KeyLife":
+        """The activities that end keys; `client` sees which executions are open."""
+        from contactsync.activities.key_life import KeyLife, VisibleExecutions
+
+        return KeyLife(self.ring.store, self.database, VisibleExecutions(client))
+
+    def offboarding(self) -> "Offboarding":
+        """The activities of an offboarding."""
+        from contactsync.activities.offboarding import Offboarding
+
+        return Offboarding(self.offboardings, self.ring, timedelta(days=self.settings.key_backup_days))
 
 
 @asynccontextmanager

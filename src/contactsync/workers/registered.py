@@ -4,8 +4,10 @@ from typing import Final
 
 from contactsync.workflows.backfill import Backfill
 from contactsync.workflows.connection_sync import ConnectionSync
+from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
+from contactsync.workflows.offboard_tenant import OffboardTenant
 
-WORKFLOWS: Final[tuple[type, ...]] = (ConnectionSync, Backfill)
+WORKFLOWS: Final[tuple[type, ...]] = (ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant)
 """What a worker runs. A new workflow is added here."""
 
 

@@ -23,6 +23,7 @@ from temporalio.client import (
 
 from contactsync.identifiers import platform_workflow_id
 from contactsync.workers.refusals import temporal_errors
+from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 
 _CALL: Final = timedelta(seconds=20)
 
@@ -52,7 +53,9 @@ class Planned:
         )
 
 
-SCHEDULES: Final[tuple[Planned, ...]] = ()
+SCHEDULES: Final[tuple[Planned, ...]] = (
+    Planned("destroy-expired-keys", DestroyExpiredKeys.__name__, every=timedelta(hours=1)),
+)
 """All there are; each workflow here is one that every worker knows."""
 
 

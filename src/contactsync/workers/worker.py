@@ -42,6 +42,7 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
     """A worker for everything there is to do."""
     fetching, cleaning = parts.fetching(), parts.cleaning()
     storing, backfilling = parts.storing(), parts.backfilling()
+    key_life, offboarding = parts.key_life(client), parts.offboarding()
     return Worker(
         client,
         task_queue=parts.settings.task_queue,
@@ -57,6 +58,15 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
             backfilling.open_backfill,
             backfilling.set_backfill_paused,
             backfilling.close_backfill,
+            key_life.judge_keys,
+            key_life.settle_keys,
+            offboarding.disable_tenant,
+            offboarding.enable_tenant,
+            offboarding.stop_workflows,
+            offboarding.destroy_keys,
+            offboarding.delete_rows,
+            offboarding.delete_executions,
+            offboarding.certify,
         ],
         interceptors=[*interceptors, ActivityLogs()],
         max_concurrent_activities=parts.settings.max_activities,
