@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 from contactsync.codecs.server.access import Access, LoopbackAccess, TokenAccess, check_bind
 from contactsync.codecs.server.app import codec_app
+from contactsync.codecs.server.issuer import HttpFetch, IssuerKeys
+from contactsync.codecs.server.oidc import OidcAccess, OidcRules
 from contactsync.codecs.server.opening import DatabaseTrail
+from contactsync.codecs.server.rates import Rate
+from contactsync.codecs.server.roles import RoleRules
 from contactsync.codecs.server.serve import Tls, serving
 from contactsync.errors import SettingsError
 from contactsync.workers.bootstrap import opened
-from contactsync.workers.settings import Settings, read_secret_file
+from contactsync.workers.settings import Settings, parts_of, read_secret_file
 from contactsync.workers.worker import stop_requested
 
 
@@ -16,16 +20,22 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
     """Serve until SIGINT or SIGTERM; `listening` is told the URL.
 
     Raises:
-        SettingsError: it would listen where payloads or tokens travel in clear, or cannot listen there at all.
+        SettingsError: it would listen where payloads or tokens travel in clear, or cannot listen there at all, or
+            nobody could be let in.
         DatabaseError, RootKeyUnavailable: it could not start.
     """
     access, tls = _access(settings), _tls(settings)
     check_bind(settings.codec_host, access, tls=tls is not None, behind_proxy=settings.codec_behind_proxy)
-    origins = tuple(origin.strip() for origin in settings.codec_origins.split(",") if origin.strip())
     async with opened(settings) as parts:
         await parts.ring.check()
         app = codec_app(
-            parts.ring, DatabaseTrail(parts.database), access, origins=origins, encode=settings.codec_encode
+            parts.ring,
+            DatabaseTrail(parts.database),
+            access,
+            origins=parts_of(settings.codec_origins),
+            encode=settings.codec_encode,
+            codes=frozenset(parts_of(settings.codec_shown_keys)),
+            rate=Rate(settings.codec_rate, settings.codec_burst),
         )
         async with serving(app, settings.codec_host, settings.codec_port, tls) as port:
             listening(f"{'https' if tls else 'http'}://{settings.codec_host}:{port}")
@@ -33,10 +43,26 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
 
 
 def _access(settings: Settings) -> Access:
-    """A token where there is one; else whoever is on this machine."""
+    """The tokens of an issuer, or one token; where there is neither, whoever is on this machine."""
+    if settings.codec_oidc_issuer is not None:
+        return _oidc(settings, settings.codec_oidc_issuer)
     if settings.codec_token_file is None:
         return LoopbackAccess()
     return TokenAccess(read_secret_file(settings.codec_token_file))
+
+
+def _oidc(settings: Settings, issuer: str) -> OidcAccess:
+    if settings.codec_token_file is not None:
+        raise SettingsError("the codec server takes the tokens of an issuer or the one in a file; set one of them")
+    roles = RoleRules(
+        roles_claim=settings.codec_oidc_roles_claim,
+        tenants_claim=settings.codec_oidc_tenants_claim,
+        prefix=settings.codec_oidc_role_prefix,
+        acr=frozenset(parts_of(settings.codec_oidc_acr)),
+        amr=frozenset(parts_of(settings.codec_oidc_amr)),
+    )
+    keys = IssuerKeys(issuer, HttpFetch.trusting(settings.codec_oidc_ca_file))
+    return OidcAccess(OidcRules(issuer, settings.codec_oidc_audience, roles), keys)
 
 
 def _tls(settings: Settings) -> Tls | None:
