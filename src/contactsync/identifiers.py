@@ -9,7 +9,7 @@ from contactsync.errors import SealRefused
 PLATFORM_TENANT: Final = UUID(int=0)
 """The tenant of workflows about the platform itself (the nil UUID, RFC 9562 §5.9); it has keys like any other."""
 
-WORKFLOW_KINDS: Final = frozenset({"sync", "backfill", "erase", "export", "rotate", "offboard", "platform"})
+WORKFLOW_KINDS: Final = frozenset({"sync", "backfill", "erase", "export", "rotate", "platform"})
 
 _UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _JOB: Final = "[a-z]{1,20}(?:-[a-z]{1,20}){0,4}"
@@ -39,6 +39,11 @@ def backfill_workflow_id(tenant_id: UUID, connection_id: UUID, number: int) -> s
 def platform_workflow_id(name: str) -> str:
     """`platform/{nil}/{name}`: a workflow about the platform itself, and its schedule."""
     return f"platform/{PLATFORM_TENANT}/{name}"
+
+
+def offboard_workflow_id(tenant_id: UUID) -> str:
+    """`platform/{nil}/offboard/{tenant}`: it is the platform's, since it outlives the tenant's keys."""
+    return f"{platform_workflow_id('offboard')}/{tenant_id}"
 
 
 def tenant_of_workflow(workflow_id: str) -> UUID:

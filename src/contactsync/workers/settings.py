@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     root_key: str | None = Field(None, repr=False, description="file:/path, vault:MOUNT/KEY or aws-kms:KEY-ID-OR-ARN")
     root_key_file: Path | None = Field(None, description="file with the root key, readable by its owner only")
 
+    key_backup_days: int = Field(30, ge=0, le=3650, description="days after which no backup of the key store is left")
+
     vault_address: str | None = Field(None, repr=False, description="Vault or OpenBao, as https://host:port")
     vault_token_file: Path | None = Field(None, description="file with the token for Vault; read for each request")
     vault_ca_file: Path | None = Field(None, description="CA certificates (PEM) that vouch for Vault")

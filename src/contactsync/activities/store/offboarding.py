@@ -21,6 +21,7 @@ BATCH_ROWS: Final = 5_000
 """Rows that one transaction deletes at most."""
 
 _BATCH_SECONDS: Final = 60.0
+_OVERTAKEN: Final = "another run offboards this tenant, or it was cancelled; nothing was done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,15 @@ class Offboarding:
         return "quarantine" if self.decided_at is None else "decided"
 
 
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """The end of a tenant's audit log at a time: how many entries, and the last one's hash."""
+
+    entries: int
+    hash: bytes
+    at: datetime
+
+
 class Offboardings:
     """The database's side of offboarding. `opening_id` names the workflow that asks; each has its own."""
 
@@ -69,18 +79,21 @@ class Offboardings:
                 await append(connection, tenant_id, AuditKind.TENANT_DISABLED, actor, {"reason": "offboarding"})
         return _offboarding(held)
 
-    async def enable(self, tenant_id: UUID, actor: str) -> None:
-        """Undo `disable`; a tenant that is enabled stays so.
+    async def enable(self, tenant_id: UUID, actor: str, opening_id: UUID | None = None) -> None:
+        """Undo `disable`, of this opening or of whichever it was; a tenant that is enabled stays so.
 
         Raises:
             TenantNotFound.
             TenantDisabled: its end is decided.
+            StalePass: another opening took over from this one.
         """
         async with self._database.transaction(tenant_id) as connection:
             was_enabled = await _lock(connection, tenant_id) is None
             held = await connection.fetchrow(_SQL["get"], tenant_id)
             if held is not None and held["decided_at"] is not None:
                 raise TenantDisabled("the end of this tenant is decided and cannot be undone")
+            if held is not None and opening_id is not None and held["openings"][-1] != opening_id:
+                raise StalePass(_OVERTAKEN)
             if was_enabled:
                 return
             for query in ("enable", "unpause", "cancel"):
@@ -150,6 +163,13 @@ class Offboardings:
             row = await connection.fetchrow(_SQL["get"], tenant_id)
         return _offboarding(row) if row else None
 
+    async def log_head(self, tenant_id: UUID) -> LogHead:
+        """The end of the tenant's audit log."""
+        async with self._database.transaction(tenant_id) as connection:
+            row = await connection.fetchrow(_SQL["log_head"])
+        assert row is not None  # noqa: S101  # the function always answers with one row
+        return LogHead(row["seq"], row["hash"], row["at"])
+
     async def workflows(self, tenant_id: UUID) -> tuple[str, ...]:
         """The ids of the workflows that the database knows of."""
         async with self._database.transaction(tenant_id) as connection:
@@ -182,7 +202,7 @@ async def _hold(connection: Transaction, tenant_id: UUID, opening_id: UUID) -> R
 
 def _check(held: Row, opening_id: UUID) -> None:
     if held["cancelled_at"] is not None or held["openings"][-1] != opening_id:
-        raise StalePass("another run offboards this tenant, or it was cancelled; nothing was done")
+        raise StalePass(_OVERTAKEN)
 
 
 async def _lock(connection: Transaction, tenant_id: UUID) -> datetime | None:

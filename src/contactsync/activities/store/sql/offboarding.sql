@@ -107,6 +107,11 @@ SELECT note
 FROM contactsync.certificate
 WHERE tenant_id = $1
 
+-- name: log_head
+-- The end of the tenant's audit log, and the present.
+SELECT seq, hash, clock_timestamp() AS at
+FROM audit.head()
+
 -- name: workflows
 -- Workflows of the tenant by what the database knows: its connections, and the numbers of their backfills.
 SELECT c.connection_id, coalesce(array_agg(b.number) FILTER (WHERE b.number IS NOT NULL), '{}') AS backfills
