@@ -37,7 +37,9 @@ class VaultRootKey:
 
     async def wrap(self, name: TenantKeyName, plaintext: bytes) -> bytes:
         """See `RootKeyProvider`."""
-        answer = await self._call("encrypt", _with_binding(name, {"plaintext": b64encode(plaintext).decode()}))
+        body = _with_binding(name, {"plaintext": b64encode(plaintext).decode()})
+        async with _mapped():
+            answer = await self._client.call("POST", f"{self._mount}/encrypt/{self._key}", body)
         ciphertext = answer.get("ciphertext")
         wrapped = ciphertext.encode() if isinstance(ciphertext, str) else b""
         _version(wrapped)
@@ -46,7 +48,7 @@ class VaultRootKey:
     async def unwrap(self, name: TenantKeyName, wrapped: bytes) -> bytes:
         """See `RootKeyProvider`."""
         _version(wrapped)
-        answer = await self._call("decrypt", _with_binding(name, {"ciphertext": wrapped.decode()}))
+        answer = await self._decrypted(_with_binding(name, {"ciphertext": wrapped.decode()}))
         plaintext = answer.get("plaintext")
         try:
             return b64decode(plaintext if isinstance(plaintext, str) else "!", validate=True)
@@ -86,7 +88,9 @@ class VaultRootKey:
         if version != oldest:
             raise RootKeyRefused(f"root key versions are destroyed in order here; destroy version {oldest} first")
         keep = version + 1
-        floors = {f"min_{use}_version": max(keep, _number(facts, f"min_{use}_version")) for use in _USES}
+        decryption = max(keep, _number(facts, "min_decryption_version"))  # a floor set by hand is not lowered
+        encryption = max(decryption, _number(facts, "min_encryption_version"))
+        floors = {"min_decryption_version": decryption, "min_encryption_version": encryption}
         async with _mapped():
             await self._client.call("POST", f"{self._mount}/keys/{self._key}/config", floors)
             await self._client.call("POST", f"{self._mount}/keys/{self._key}/trim", {"min_available_version": keep})
@@ -116,12 +120,14 @@ class VaultRootKey:
         async with _mapped():
             return await self._client.call("GET", f"{self._mount}/keys/{self._key}")
 
-    async def _call(self, use: str, body: Mapping[str, object]) -> Mapping[str, object]:
+    async def _decrypted(self, body: Mapping[str, object]) -> Mapping[str, object]:
         async with _mapped():
-            return await self._client.call("POST", f"{self._mount}/{use}/{self._key}", body)
-
-
-_USES: Final = ("decryption", "encryption")
+            try:
+                return await self._client.call("POST", f"{self._mount}/decrypt/{self._key}", body)
+            except VaultRefused as error:
+                if error.status != 400:
+                    raise
+                raise RootKeyRefused from None  # another name, altered bytes, a version that is disabled or gone
 
 
 @asynccontextmanager
@@ -131,8 +137,6 @@ async def _mapped() -> AsyncGenerator[None]:
     except VaultUnavailable as error:
         raise RootKeyUnavailable(f"the root key cannot be reached: {error}") from None
     except VaultRefused as error:
-        if error.status == 400:  # not opened: other data, an altered text, a version that is disabled or gone
-            raise RootKeyRefused from None
         raise RootKeyRefused(f"the root key is not to be had: {error}") from None
 
 
