@@ -6,7 +6,7 @@ violation the key), so each is replaced, `from None`, by an error whose message 
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from types import MappingProxyType
@@ -38,6 +38,7 @@ CONNECT_SECONDS: Final = 10.0
 ACQUIRE_SECONDS: Final = 30.0
 COMMAND_SECONDS: Final = 60.0
 IDLE_SECONDS: Final = 300.0
+LISTENING_CHECKED_SECONDS: Final = 30.0
 FROZEN_SECONDS: float = 60.0
 """A process that stands still inside a transaction loses it after this time, and with it the locks others wait for."""
 TRANSACTION_SECONDS: float = 180.0
@@ -261,6 +262,46 @@ async def owner_connection(url: str) -> AsyncGenerator["asyncpg.Connection[async
             yield connection
         finally:
             await connection.close()
+
+
+@asynccontextmanager
+async def notifications(url: str, channel: str) -> AsyncGenerator[AsyncIterator[Sequence[str]]]:
+    """What is notified on a channel from now on, over a connection of its own that is looked after; what came
+    together comes together.
+
+    Raises:
+        DatabaseError, SettingsError: as `Database`; DatabaseUnavailable also when the connection is lost.
+    """
+    check_url(url)
+    heard = asyncio.Queue[str | None]()
+    with database_errors():
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_SECONDS, server_settings={"application_name": "contactsync-listening"}
+        )
+        try:
+            connection.add_termination_listener(lambda _: heard.put_nowait(None))
+            await connection.add_listener(
+                channel, lambda _connection, _pid, _channel, text: heard.put_nowait(str(text))
+            )
+            yield _batches(connection, heard)
+        finally:
+            connection.terminate()
+
+
+async def _batches(
+    connection: "asyncpg.Connection[asyncpg.Record]", heard: asyncio.Queue[str | None]
+) -> AsyncGenerator[Sequence[str]]:
+    while True:
+        try:
+            batch = [await asyncio.wait_for(heard.get(), LISTENING_CHECKED_SECONDS)]
+        except TimeoutError:
+            await connection.execute("SELECT 1", timeout=CONNECT_SECONDS)  # a peer that is gone says nothing
+            continue
+        while not heard.empty():
+            batch.append(heard.get_nowait())
+        if None in batch:
+            raise DatabaseUnavailable
+        yield [text for text in batch if text is not None]
 
 
 def check_url(url: str) -> None:

@@ -12,7 +12,9 @@ from contactsync.codecs.server.roles import RoleRules
 from contactsync.codecs.server.serve import Tls, serving
 from contactsync.errors import SettingsError
 from contactsync.workers.bootstrap import opened
-from contactsync.workers.settings import Settings, parts_of, read_secret_file
+from contactsync.workers.key_flush import flushing
+from contactsync.workers.setting_secrets import secret_of
+from contactsync.workers.settings import Settings, parts_of
 from contactsync.workers.worker import stop_requested
 
 
@@ -22,9 +24,9 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
     Raises:
         SettingsError: it would listen where payloads or tokens travel in clear, or cannot listen there at all, or
             nobody could be let in.
-        DatabaseError, RootKeyUnavailable: it could not start.
+        SecretUnavailable, DatabaseError, RootKeyUnavailable: it could not start.
     """
-    access, tls = _access(settings), _tls(settings)
+    access, tls = await _access(settings), _tls(settings)
     check_bind(settings.codec_host, access, tls=tls is not None, behind_proxy=settings.codec_behind_proxy)
     async with opened(settings) as parts:
         await parts.ring.check()
@@ -37,23 +39,23 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
             codes=frozenset(parts_of(settings.codec_shown_keys)),
             rate=Rate(settings.codec_rate, settings.codec_burst),
         )
-        async with serving(app, settings.codec_host, settings.codec_port, tls) as port:
+        serves = serving(app, settings.codec_host, settings.codec_port, tls)
+        async with flushing(settings.keys_database(), parts.ring), serves as port:
             listening(f"{'https' if tls else 'http'}://{settings.codec_host}:{port}")
             await stop_requested()
 
 
-def _access(settings: Settings) -> Access:
+async def _access(settings: Settings) -> Access:
     """The tokens of an issuer, or one token; where there is neither, whoever is on this machine."""
     if settings.codec_oidc_issuer is not None:
         return _oidc(settings, settings.codec_oidc_issuer)
-    if settings.codec_token_file is None:
-        return LoopbackAccess()
-    return TokenAccess(read_secret_file(settings.codec_token_file))
+    token = await secret_of(settings, "codec_token")
+    return LoopbackAccess() if token is None else TokenAccess(token)
 
 
 def _oidc(settings: Settings, issuer: str) -> OidcAccess:
-    if settings.codec_token_file is not None:
-        raise SettingsError("the codec server takes the tokens of an issuer or the one in a file; set one of them")
+    if settings.secret_reference("codec_token") is not None:
+        raise SettingsError("the codec server takes the tokens of an issuer or one of its own; set one of them")
     roles = RoleRules(
         roles_claim=settings.codec_oidc_roles_claim,
         tenants_claim=settings.codec_oidc_tenants_claim,
