@@ -62,7 +62,8 @@ FIELDS: Final[Mapping[str, Shape]] = MappingProxyType(
         **_fields(
             _is_number,
             "added attempt audit_seq bytes changes deleted done downloaded duration_ms entries epoch exit_code full"
-            " generation held limit max_activities page pages pid port quarantined rows seconds signal status unchanged updated",
+            " generation held limit max_activities page pages pid port quarantined rows seconds signal status unchanged"
+            " updated",
         ),
         **_fields(
             _is_code,

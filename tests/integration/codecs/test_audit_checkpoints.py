@@ -81,7 +81,7 @@ class Place:
 
     async def flaw(self, *copies: Checkpoint, tenant: UUID = TENANT) -> Flaw | None:
         """What is found to be wrong."""
-        return (await self.logs.verify(tenant, copies)).flaw
+        return (await self.logs.verify(tenant, [each.note for each in copies])).flaw
 
 
 @pytest.fixture

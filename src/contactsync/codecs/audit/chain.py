@@ -6,7 +6,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -86,6 +86,10 @@ class Verdict:
     head: bytes
     signed: int = 0
     flaw: Flaw | None = None
+
+    def unless(self, flaw: Flaw | None) -> "Verdict":
+        """This verdict; where the chain is sound and something else is wrong, the one that follows from that."""
+        return self if self.flaw or not flaw else replace(self, soundness=flaw.soundness, flaw=flaw)
 
 
 def link(before: bytes, entry: str) -> bytes:

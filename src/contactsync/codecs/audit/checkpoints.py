@@ -10,6 +10,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -68,9 +69,16 @@ def notes_in(text: str) -> list[str]:
     return [*_logged(lines), *_NOTES.findall(plain)]
 
 
-def origin_of(note: str) -> str:
-    """The first line, which says whose log the note claims to be of."""
-    return note.partition("\n")[0]
+def copies_of(
+    tenant_id: UUID, notes: Iterable[str], verifiers: Sequence[VerifierKey]
+) -> tuple[tuple[Checkpoint, ...], bool]:
+    """Of notes about any logs the checkpoints of one tenant's, and whether one of them was not signed by these keys."""
+    ours = [note for note in notes if note.partition("\n")[0] == origin_for(tenant_id)]
+    genuine: list[Checkpoint] = []
+    for note in ours:
+        with suppress(NoteRefused):
+            genuine.append(read_checkpoint(note, verifiers))
+    return tuple(genuine), len(genuine) < len(ours)
 
 
 def origin_for(tenant_id: UUID) -> str:

@@ -45,6 +45,8 @@ class AuditKind(StrEnum):
     PAYLOADS_OPENED = "payloads_opened"
     PAYLOADS_SEALED = "payloads_sealed"
     ACCESS_REFUSED = "access_refused"
+    AUDIT_READ = "audit_read"
+    AUDIT_EXPORTED = "audit_exported"
     KEY_MADE = "key_made"
     KEY_HELD = "key_held"
     KEY_DESTROYED = "key_destroyed"

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from contactsync.codecs.audit.chain import FIRST, ChainCheck, Entry, Flaw, Link, Verdict, read_entry
-from contactsync.codecs.audit.checkpoints import Checkpoint, make_checkpoint, read_checkpoint, roots_of
+from contactsync.codecs.audit.checkpoints import Checkpoint, copies_of, make_checkpoint, read_checkpoint, roots_of
 from contactsync.codecs.audit.log import AuditKind
 from contactsync.codecs.audit.signing import NoteSigner, VerifierKey, audit_signer
 from contactsync.codecs.keys.ring import KeyRing
@@ -55,15 +55,17 @@ class AuditLogs:
             rows = await connection.fetch(_QUERIES["due"], after, ENTRIES_AT_MOST, now - AGE_AT_MOST, limit)
         return tuple(row["tenant_id"] for row in rows)
 
-    async def verify(self, tenant_id: UUID, copies: Sequence[Checkpoint] = (), *, expected: bool = False) -> Verdict:
+    async def verify(self, tenant_id: UUID, notes: Sequence[str] = (), *, expected: bool = False) -> Verdict:
         """Recompute the tenant's whole chain, and compare it with its checkpoints and with copies kept elsewhere.
 
-        `expected`: there must be a log, since there is such a tenant.
+        `notes`: the copies, those of other logs among them. `expected`: there is such a tenant, so there must be a log.
         """
         verifiers = [(await self.signer()).verifier]
+        copies, forged = copies_of(tenant_id, notes, verifiers)
         async with self._database.transaction(tenant_id) as connection:
             await grant(connection, _WHOLE_LOG_SECONDS)
-            return await check_log(connection, tenant_id, verifiers, copies, least=1 if expected else 0)
+            found = await check_log(connection, tenant_id, verifiers, copies, least=1 if expected else 0)
+        return found.unless(Flaw.CHECKPOINT_FORGED if forged else None)
 
     async def sign(self, tenant_id: UUID) -> Signed:
         """Sign a checkpoint of the log as it is, if it goes on from the newest one there is; a broken log gets none."""
@@ -133,20 +135,11 @@ async def check_log(
         if not check.add(each):
             break
     found = check.verdict(max(least, chain["entries"] if chain else 0))
-    return _with_checkpoints(found, len(genuine) < len(told), genuine, chain["checkpointed"] if chain else 0)
-
-
-def _with_checkpoints(found: Verdict, forged: bool, genuine: Sequence[Checkpoint], counted: int) -> Verdict:
-    """The chain's verdict, or, where that is fine, what is wrong with the checkpoints in the database."""
-    if found.flaw is not None:
-        return found
-    if forged:
-        flaw = Flaw.CHECKPOINT_FORGED
-    elif counted > max((each.size for each in genuine), default=0):
-        flaw = Flaw.CHECKPOINT_MISSING
-    else:
-        return found
-    return Verdict(flaw.soundness, found.entries, found.head, found.signed, flaw)
+    if len(genuine) < len(told):
+        return found.unless(Flaw.CHECKPOINT_FORGED)
+    counted = chain["checkpointed"] if chain else 0
+    newest = max((each.size for each in genuine), default=0)
+    return found.unless(Flaw.CHECKPOINT_MISSING if counted > newest else None)
 
 
 async def _since(connection: Transaction, tenant_id: UUID, last: Row | None, verifier: VerifierKey) -> Verdict:
