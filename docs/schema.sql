@@ -763,10 +763,24 @@ CREATE TABLE contactsync.quarantine (
     sealed_source_id bytea NOT NULL,
     first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
     seen_at timestamp with time zone DEFAULT now() NOT NULL,
-    observed bigint DEFAULT 0 NOT NULL
+    observed bigint DEFAULT 0 NOT NULL,
+    index_epoch integer DEFAULT 1 NOT NULL
 );
 
 ALTER TABLE ONLY contactsync.quarantine FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE contactsync.staged_payload (
+    tenant_id uuid NOT NULL,
+    object_id uuid NOT NULL,
+    workflow_id text NOT NULL,
+    run_id uuid NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY contactsync.staged_payload ALTER COLUMN payload SET STORAGE EXTERNAL;
+
+ALTER TABLE ONLY contactsync.staged_payload FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE contactsync.stash (
     tenant_id uuid NOT NULL,
@@ -786,7 +800,9 @@ CREATE TABLE contactsync.tenant (
     label text NOT NULL,
     policy jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    disabled_at timestamp with time zone
+    disabled_at timestamp with time zone,
+    row_epoch integer DEFAULT 1 NOT NULL,
+    index_epoch integer DEFAULT 1 NOT NULL
 );
 
 ALTER TABLE ONLY contactsync.tenant FORCE ROW LEVEL SECURITY;
@@ -953,6 +969,8 @@ ALTER TABLE ONLY contactsync.progress
     ADD CONSTRAINT progress_pkey PRIMARY KEY (tenant_id, connection_id);
 ALTER TABLE ONLY contactsync.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (tenant_id, connection_id, source_index);
+ALTER TABLE ONLY contactsync.staged_payload
+    ADD CONSTRAINT staged_payload_pkey PRIMARY KEY (tenant_id, object_id);
 ALTER TABLE ONLY contactsync.stash
     ADD CONSTRAINT stash_pkey PRIMARY KEY (tenant_id, connection_id, handle, part);
 ALTER TABLE ONLY contactsync.tenant
@@ -1006,6 +1024,8 @@ CREATE INDEX contact_lookup_7_tenant_id_contact_id_idx ON contactsync.contact_lo
 CREATE UNIQUE INDEX delete_hold_open ON contactsync.delete_hold USING btree (tenant_id, connection_id) WHERE (decided_at IS NULL);
 
 CREATE INDEX pass_completed ON contactsync.pass USING btree (tenant_id, connection_id, ended_at) WHERE (outcome = 'completed'::text);
+
+CREATE INDEX staged_payload_of_run ON contactsync.staged_payload USING btree (tenant_id, run_id);
 
 CREATE INDEX data_key_due ON keys.data_key USING btree (destroy_at) WHERE ((wrapped IS NOT NULL) AND (destroy_at IS NOT NULL));
 
@@ -1199,6 +1219,8 @@ CREATE POLICY directory_reads ON contactsync.connection FOR SELECT USING ((curre
 
 CREATE POLICY directory_reads ON contactsync.delete_hold FOR SELECT USING ((current_setting('app.scope'::text, true) = ANY (ARRAY['directory'::text, 'freshness'::text])));
 
+CREATE POLICY directory_reads ON contactsync.staged_payload FOR SELECT USING ((current_setting('app.scope'::text, true) = 'directory'::text));
+
 CREATE POLICY directory_reads ON contactsync.tenant FOR SELECT USING ((current_setting('app.scope'::text, true) = 'directory'::text));
 
 CREATE POLICY freshness_reads ON contactsync.connection FOR SELECT USING ((current_setting('app.scope'::text, true) = 'freshness'::text));
@@ -1269,6 +1291,8 @@ CREATE POLICY own_rows ON contactsync.progress USING ((tenant_id = contactsync.c
 
 CREATE POLICY own_rows ON contactsync.quarantine USING ((tenant_id = contactsync.current_tenant()));
 
+CREATE POLICY own_rows ON contactsync.staged_payload USING ((tenant_id = contactsync.current_tenant()));
+
 CREATE POLICY own_rows ON contactsync.stash USING ((tenant_id = contactsync.current_tenant()));
 
 CREATE POLICY own_rows ON contactsync.tenant USING ((tenant_id = contactsync.current_tenant()));
@@ -1278,6 +1302,8 @@ ALTER TABLE contactsync.pass ENABLE ROW LEVEL SECURITY;
 ALTER TABLE contactsync.progress ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE contactsync.quarantine ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE contactsync.staged_payload ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE contactsync.stash ENABLE ROW LEVEL SECURITY;
 
@@ -1355,7 +1381,11 @@ GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.progress TO contactsync_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE contactsync.quarantine TO contactsync_app;
 
+GRANT SELECT,INSERT,DELETE ON TABLE contactsync.staged_payload TO contactsync_app;
+
 GRANT SELECT,INSERT,DELETE ON TABLE contactsync.stash TO contactsync_app;
+
+GRANT UPDATE(sealed) ON TABLE contactsync.stash TO contactsync_app;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE contactsync.tenant TO contactsync_app;
 

@@ -8,7 +8,7 @@ from contactsync.activities.contacts.quarantine import UnreadableContact
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import SANITIZE_PAGE, CleanPage, Page
 from contactsync.activities.pages import Bad, CleanContact, CleanRecord, RawContact, RawRecord, clean_body, load_raw
-from contactsync.activities.sanitizing.normal_forms import email_normal_form, phone_normal_form
+from contactsync.activities.sanitizing.normal_forms import forms_of
 from contactsync.activities.sanitizing.sanitize import Policy, sanitize
 from contactsync.activities.store.directory import Directory
 
@@ -45,14 +45,13 @@ def _clean(record: RawRecord, policy: Policy) -> CleanRecord:
         contact = sanitize(record.contact, policy)
     except UnreadableContact as set_aside:
         return Bad(op="bad", id=record.id, reason=set_aside.reason)
-    emails = (email_normal_form(email.address) for email in contact.emails)
-    phones = (phone_normal_form(phone.number) for phone in contact.phones)
+    emails, phones = forms_of(contact)
     return CleanContact(
         op="clean",
         id=record.id,
         etag=record.etag,
         version=record.version,
         content=contact.model_dump_json(exclude_defaults=True),
-        emails=tuple(form for form in emails if form),
-        phones=tuple(form for form in phones if form),
+        emails=emails,
+        phones=phones,
     )

@@ -66,7 +66,7 @@ def test_a_sealed_row_names_its_key_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("bit", range(0, len(SEALED) * 8, 3))
 def test_a_changed_row_is_refused(bit: int) -> None:
-    """A flipped bit anywhere is refused with the one constant sentence; in the key id, once no newer key explains it."""
+    """A flipped bit anywhere is refused with the one constant sentence; in the key id, once no new key explains it."""
     index = _index_key()
     first, second = TenantSealer([ROW_KEY], [index]), TenantSealer([ROW_KEY], [index])
     flipped = bytearray(SEALED)

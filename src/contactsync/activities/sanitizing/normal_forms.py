@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
+from contactsync.activities.contacts.contact import Contact
 from contactsync.activities.sanitizing.phones import clean_phone
 
 
@@ -27,6 +28,13 @@ def phone_normal_form(number: str, default_region: str = "") -> str | None:
     """E.164; None if the number is not known to be one. Extensions do not count."""
     clean = clean_phone(number, default_region)
     return clean.number if clean and clean.e164 else None
+
+
+def forms_of(contact: Contact) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The normal forms under which a clean contact can be found: of its e-mail addresses, and of its phones."""
+    emails = (email_normal_form(email.address) for email in contact.emails)
+    phones = (phone_normal_form(phone.number) for phone in contact.phones)
+    return tuple(form for form in emails if form), tuple(form for form in phones if form)
 
 
 @lru_cache(maxsize=4096)

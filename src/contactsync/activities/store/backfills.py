@@ -5,6 +5,7 @@ cutoff: after whatever was written before it was planned, before any page of a l
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -31,11 +32,14 @@ from contactsync.activities.store.backfill_rows import (
 )
 from contactsync.activities.store.changes import CleanChange
 from contactsync.activities.store.committing import PageCommit, prepare
+from contactsync.activities.store.cursors import renew_cursor
+from contactsync.activities.store.epochs import hold_epochs, with_sealer
 from contactsync.activities.store.guard import WORKER
 from contactsync.activities.store.passes import lock_progress, lock_to_work, set_swept
 from contactsync.activities.store.sweeping import Sweep, drop_stashes
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import BackfillNotFound, StalePass
 from contactsync.postgres import Database, Row, Transaction, load_queries
 
@@ -134,8 +138,24 @@ class Backfills:
             StalePass: another opening has taken over.
             BackfillNotFound, ConnectionNotFound, TenantDisabled, KeysError, DatabaseError.
         """
-        sealer = await self._ring.tenant_sealer(ref.tenant_id)
+        return await with_sealer(
+            self._database,
+            self._ring,
+            ref.tenant_id,
+            partial(self._plan, ref, epoch, cursors, baseline, total),
+        )
+
+    async def _plan(  # noqa: PLR0917  # as `plan`
+        self,
+        ref: BackfillRef,
+        epoch: int,
+        cursors: Sequence[bytes | None],
+        baseline: bytes | None,
+        total: int | None,
+        sealer: TenantSealer,
+    ) -> BackfillTicket:
         async with self._database.transaction(ref.tenant_id) as connection:
+            await hold_epochs(connection, sealer)
             progress = await lock_to_work(connection, ref)
             row = await _lock(connection, ref)
             _check_epoch(row, epoch)
@@ -160,9 +180,17 @@ class Backfills:
         if head.part is None:
             raise StalePass
         ref = _ref(head, head.part.backfill_id)
-        sealer = await self._ring.tenant_sealer(head.tenant_id)
+        return await with_sealer(
+            self._database, self._ring, head.tenant_id, partial(self._commit, ref, head.part.part, head, changes)
+        )
+
+    async def _commit(
+        self, ref: BackfillRef, part: int, head: PageHead, changes: Sequence[CleanChange], sealer: TenantSealer
+    ) -> PageResult:
         page = prepare(sealer, head.connection_id, changes)
+        head = head.model_copy(update={"cursor": renew_cursor(sealer, head.connection_id, head.cursor)})
         async with self._database.transaction(head.tenant_id) as connection:
+            await hold_epochs(connection, sealer)
             progress = await lock_to_work(connection, head)
             work = Work(connection, await _lock(connection, ref), progress["hold_id"])
             earlier = await _answered(work, head)
@@ -178,7 +206,7 @@ class Backfills:
             await _advance(work, head, result)
             await work.count(counts, guard.tally, head.total)
             if not work.is_dry:
-                detail = {"part": head.part.part, "page": head.page, **_counted(counts)}
+                detail = {"part": part, "page": head.page, **_counted(counts)}
                 await _note(connection, AuditKind.PAGE_COMMITTED, ref, WORKER, detail)
         return result
 

@@ -20,6 +20,7 @@ from contactsync.activities.store.merging import (
 )
 from contactsync.activities.store.moving import MoveWriter
 from contactsync.activities.store.page_writer import PageWriter, digest_page, read_held
+from contactsync.activities.store.reindexing import Forwarding
 from contactsync.codecs.rows import TenantSealer
 from contactsync.postgres import Transaction
 
@@ -53,6 +54,11 @@ def _parts(
     return [Part(aliases, page, digest_page(sealer, connection_id, page)) for aliases, page in folded]
 
 
+def _named(changes: Sequence[CleanChange]) -> set[str]:
+    named = {change.source_id for change in changes}
+    return named | {change.to for change in changes if isinstance(change, Alias)}
+
+
 @dataclass(frozen=True, slots=True)
 class PageCommit:
     """Writes one page's rows."""
@@ -68,6 +74,8 @@ class PageCommit:
         Raises:
             DatabaseUnavailable: another writer was there in spite of the lock; nothing stays written.
         """
+        if self.sealer.older_epochs:
+            await Forwarding(self.connection, self.sealer, self.stamp.ref).page(_named(page.changes))
         counts = Counts()
         for each in self._parts_of(page):
             if each.aliases:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from contactsync.activities.messages import ConnectionRef, Counts, PageHead, Pag
 from contactsync.activities.sanitizing.normal_forms import email_normal_form, phone_normal_form
 from contactsync.activities.store.changes import CleanChange, Quarantine
 from contactsync.activities.store.committing import PageCommit, prepare
+from contactsync.activities.store.cursors import renew_cursor
+from contactsync.activities.store.epochs import hold_epochs, with_sealer
 from contactsync.activities.store.guard import WORKER, DeleteGuard
 from contactsync.activities.store.merging import Stamp, observation
 from contactsync.activities.store.passes import advance, lock_to_work, pass_so_far, set_swept
@@ -17,6 +20,7 @@ from contactsync.activities.store.records import EMAIL, PHONE, QUARANTINE, HeldC
 from contactsync.activities.store.sweeping import Sweep, drop_stashes
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import ContactNotFound, StalePass
 from contactsync.postgres import Database, Row, Transaction, load_queries
 
@@ -53,9 +57,13 @@ class Contacts:
             StalePass: the page is not the next one of the pass that holds the connection; nothing was written.
             ConnectionNotFound, TenantDisabled, KeysError, DatabaseError: nothing was written either.
         """
-        sealer = await self._ring.tenant_sealer(head.tenant_id)
+        return await with_sealer(self._database, self._ring, head.tenant_id, partial(self._commit, head, changes))
+
+    async def _commit(self, head: PageHead, changes: Sequence[CleanChange], sealer: TenantSealer) -> PageResult:
         page = prepare(sealer, head.connection_id, changes)
+        head = head.model_copy(update={"cursor": renew_cursor(sealer, head.connection_id, head.cursor)})
         async with self._database.transaction(head.tenant_id) as connection:
+            await hold_epochs(connection, sealer)
             progress = await lock_to_work(connection, head)
             earlier = _answered(progress, head)
             if earlier is not None:
@@ -84,13 +92,20 @@ class Contacts:
         kind, form = (EMAIL, email_normal_form(email)) if email else (PHONE, phone_normal_form(phone))
         if form is None:
             return ()
-        sealer = await self._ring.tenant_sealer(tenant_id)
-        where = (kind, sealer.index_epoch, sealer.index(kind, form))
-        async with self._database.transaction(tenant_id) as connection:
-            rows = await connection.fetch(_SQL["find"], tenant_id, *where)
+        return await with_sealer(self._database, self._ring, tenant_id, partial(self._find, kind, form, actor, reason))
+
+    async def _find(
+        self, kind: str, form: str, actor: str, reason: str, sealer: TenantSealer
+    ) -> tuple[HeldContact, ...]:
+        epochs = [*sealer.older_epochs, sealer.index_epoch]
+        indexes = [sealer.index(kind, form, epoch) for epoch in epochs]
+        async with self._database.transaction(sealer.tenant_id) as connection:
+            await hold_epochs(connection, sealer)
+            rows = await connection.fetch(_SQL["find"], sealer.tenant_id, kind, epochs, indexes)
             found = tuple(open_contact(sealer, row) for row in rows)
-            detail = {"by": kind, "contacts": len(found), "reason": reason}
-            await append(connection, tenant_id, AuditKind.CONTACTS_OPENED, actor, detail)
+            ids = ",".join(str(each.contact_id) for each in found)
+            detail = {"by": kind, "contacts": len(found), "ids": ids, "reason": reason}
+            await append(connection, sealer.tenant_id, AuditKind.CONTACTS_OPENED, actor, detail)
         return found
 
     async def get(self, tenant_id: UUID, contact_id: UUID, *, actor: str, reason: str) -> HeldContact:
@@ -99,7 +114,10 @@ class Contacts:
         Raises:
             ContactNotFound.
         """
-        sealer = await self._ring.tenant_sealer(tenant_id)
+        return await with_sealer(self._database, self._ring, tenant_id, partial(self._get, contact_id, actor, reason))
+
+    async def _get(self, contact_id: UUID, actor: str, reason: str, sealer: TenantSealer) -> HeldContact:
+        tenant_id = sealer.tenant_id
         async with self._database.transaction(tenant_id) as connection:
             row = await connection.fetchrow(_SQL["get"], tenant_id, contact_id)
             if row is None:
@@ -113,20 +131,24 @@ class Contacts:
         self, ref: ConnectionRef, *, actor: str = WORKER, reason: str = "comparison"
     ) -> AsyncGenerator[HeldContact]:
         """Every live contact of a connection, to compare with its source; each batch is one audit entry."""
-        sealer = await self._ring.tenant_sealer(ref.tenant_id)
         after = _FIRST_ID
-        while rows := await self._batch(ref, after, actor, reason):
-            for row in rows:
-                yield open_contact(sealer, row)
-            after = rows[-1]["contact_id"]
+        while batch := await with_sealer(
+            self._database, self._ring, ref.tenant_id, partial(self._batch, ref, after, actor, reason)
+        ):
+            for contact in batch:
+                yield contact
+            after = batch[-1].contact_id
 
-    async def _batch(self, ref: ConnectionRef, after: UUID, actor: str, reason: str) -> list[Row]:
+    async def _batch(
+        self, ref: ConnectionRef, after: UUID, actor: str, reason: str, sealer: TenantSealer
+    ) -> list[HeldContact]:
         async with self._database.transaction(ref.tenant_id) as connection:
             rows = await connection.fetch(_SQL["live_after"], ref.tenant_id, ref.connection_id, after, _BATCH_ROWS)
             if rows:
-                detail = {"connection": str(ref.connection_id), "contacts": len(rows), "reason": reason}
+                where = {"connection": str(ref.connection_id), "after": str(after), "last": str(rows[-1]["contact_id"])}
+                detail = {**where, "contacts": len(rows), "reason": reason}
                 await append(connection, ref.tenant_id, AuditKind.CONTACTS_OPENED, actor, detail)
-        return rows
+        return [open_contact(sealer, row) for row in rows]
 
     async def counts(self, ref: ConnectionRef) -> ConnectionCounts:
         """How many contacts a connection has; none are opened."""
@@ -136,7 +158,13 @@ class Contacts:
 
     async def quarantined(self, ref: ConnectionRef, *, actor: str, reason: str) -> tuple[Quarantine, ...]:
         """What a connection has set aside, the latest first; `actor` and `reason` as in `find`."""
-        sealer = await self._ring.tenant_sealer(ref.tenant_id)
+        return await with_sealer(
+            self._database, self._ring, ref.tenant_id, partial(self._quarantined, ref, actor, reason)
+        )
+
+    async def _quarantined(
+        self, ref: ConnectionRef, actor: str, reason: str, sealer: TenantSealer
+    ) -> tuple[Quarantine, ...]:
         async with self._database.transaction(ref.tenant_id) as connection:
             rows = await connection.fetch(_SQL["quarantined"], ref.tenant_id, ref.connection_id)
             detail = {"connection": str(ref.connection_id), "quarantined": len(rows), "reason": reason}

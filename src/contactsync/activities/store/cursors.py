@@ -12,7 +12,8 @@ from contactsync.activities.sources.progress_guard import Trail
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import OpenRefused
 
-_TABLE: Final = "cursor"
+CURSOR: Final = "cursor"
+"""What the handle is bound to, beside its connection."""
 
 
 class Cursor(Message):
@@ -52,7 +53,12 @@ def baseline_cursor(source: bytes, fields: Fields, now: float) -> Cursor:
 
 def seal_cursor(sealer: TenantSealer, connection_id: UUID, cursor: Cursor) -> bytes:
     """The handle of `cursor`, bound to its tenant and connection."""
-    return sealer.seal(_TABLE, str(connection_id), cursor.model_dump_json(exclude_defaults=True).encode())
+    return sealer.seal(CURSOR, str(connection_id), cursor.model_dump_json(exclude_defaults=True).encode())
+
+
+def renew_cursor(sealer: TenantSealer, connection_id: UUID, sealed: bytes) -> bytes:
+    """The same handle under the newest key."""
+    return sealer.renew(CURSOR, str(connection_id), sealed)
 
 
 def open_cursor(sealer: TenantSealer, connection_id: UUID, sealed: bytes) -> Cursor:
@@ -62,6 +68,6 @@ def open_cursor(sealer: TenantSealer, connection_id: UUID, sealed: bytes) -> Cur
         OpenRefused: it was sealed for another connection, or is damaged.
     """
     try:
-        return Cursor.model_validate_json(sealer.open(_TABLE, str(connection_id), sealed))
+        return Cursor.model_validate_json(sealer.open(CURSOR, str(connection_id), sealed))
     except ValidationError:
         raise OpenRefused from None

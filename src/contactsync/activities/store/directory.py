@@ -3,14 +3,17 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
 from pydantic import Field as Bounded
 
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Fields, Frozen
+from contactsync.activities.store.epochs import hold_epochs, with_sealer
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import ConnectionNotFound, TenantDisabled, TenantNotFound
 from contactsync.postgres import Database, Row, load_queries
 
@@ -154,10 +157,14 @@ class Directory:
             TenantNotFound, TenantDisabled.
         """
         await self.working_tenant(tenant_id)
-        connection_id = uuid4()
-        sealer = await self._ring.tenant_sealer(tenant_id)
+        row = await with_sealer(self._database, self._ring, tenant_id, partial(self._add_connection, new, actor))
+        return await self._opened(row)
+
+    async def _add_connection(self, new: NewConnection, actor: str, sealer: TenantSealer) -> Row | None:
+        tenant_id, connection_id = sealer.tenant_id, uuid4()
         sealed = sealer.seal(_TABLE, str(connection_id), json.dumps(dict(new.settings)).encode())
         async with self._database.transaction(tenant_id) as connection:
+            await hold_epochs(connection, sealer)
             if not await connection.fetchval(_SQL["works"], tenant_id):  # disabled since it was looked at
                 raise TenantDisabled
             row = await connection.fetchrow(
@@ -175,7 +182,7 @@ class Directory:
             await connection.execute(_SQL["add_progress"], tenant_id, connection_id)
             detail = {"connection": str(connection_id), "kind": new.kind}
             await append(connection, tenant_id, AuditKind.CONNECTION_ADDED, actor, detail)
-        return await self._opened(row)
+        return row
 
     async def list_connections(self, tenant_id: UUID | None = None) -> tuple[ConnectionInfo, ...]:
         """The connections of one tenant, or of all, the oldest first.
@@ -236,9 +243,12 @@ class Directory:
     async def _opened(self, row: Row | None) -> Connection:
         if row is None:
             raise ConnectionNotFound
-        sealer = await self._ring.tenant_sealer(row["tenant_id"])
-        settings = sealer.open(_TABLE, str(row["connection_id"]), row["sealed_settings"])
-        return Connection.model_validate({**dict(row), "settings": json.loads(settings)})
+        return await with_sealer(self._database, self._ring, row["tenant_id"], partial(_connection, row))
+
+
+async def _connection(row: Row, sealer: TenantSealer) -> Connection:
+    settings = sealer.open(_TABLE, str(row["connection_id"]), row["sealed_settings"])
+    return Connection.model_validate({**dict(row), "settings": json.loads(settings)})
 
 
 def _policy_json(policy: TenantPolicy) -> str:

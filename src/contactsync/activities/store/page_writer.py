@@ -152,7 +152,7 @@ class PageWriter:
         ]
         if entries:
             stamp = self.stamp
-            written_by = (*stamp.ref, stamp.writer_id, stamp.observed, stamp.generation)
+            written_by = (*stamp.ref, stamp.writer_id, stamp.observed, stamp.generation, self.sealer.index_epoch)
             columns = map(list, zip(*entries, strict=True))
             await self.connection.execute(_SQL["set_quarantine"], *written_by, *columns)
 

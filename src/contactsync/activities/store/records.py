@@ -28,9 +28,9 @@ class HeldContact:
     content: bytes = field(repr=False)
 
 
-def source_index(sealer: TenantSealer, connection_id: UUID, source_id: str) -> bytes:
-    """The keyed index of a source id, which means something inside its connection only."""
-    return sealer.index("source_id", f"{connection_id}\0{source_id}")
+def source_index(sealer: TenantSealer, connection_id: UUID, source_id: str, epoch: int | None = None) -> bytes:
+    """The keyed index of a source id, which means something inside its connection only; of an older epoch if named."""
+    return sealer.index("source_id", f"{connection_id}\0{source_id}", epoch)
 
 
 def etag_mac(sealer: TenantSealer, source_id: str, etag: str | None) -> bytes | None:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from contactsync.activities.messages import ConnectionRef, PartRef
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
+from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.store.oauth_tokens import StoredTokens
 from contactsync.activities.store.records import etag_mac, source_index
 from contactsync.codecs.keys.ring import KeyRing
@@ -35,10 +36,12 @@ class StoreWorkbench:
         addresses: AddressRules,
         *,
         part: PartRef | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.meter = meter
         self.addresses = addresses
         self.tokens: Final = StoredTokens(database, ring, ref)
+        self.secrets: Final = secrets or Secrets()
         self._database = database
         self._ring = ring
         self._tenant_id = ref.tenant_id
@@ -57,6 +60,7 @@ class StoreWorkbench:
         return frozenset(unchanged)
 
     async def _unchanged(self, sealer: TenantSealer, etags: Mapping[str, str]) -> set[str]:
+        # under the newest index only: what a rotation has yet to bring forward is read once more
         by_index = {source_index(sealer, self._connection_id, source_id): source_id for source_id in etags}
         macs = [etag_mac(sealer, source_id, etag) for source_id, etag in etags.items()]
         async with self._database.transaction(self._tenant_id) as connection:

@@ -82,9 +82,9 @@ WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[])
 -- name: set_quarantine
 -- What cannot be kept is remembered with its reason.
 INSERT INTO contactsync.quarantine AS held
-    (tenant_id, connection_id, pass_id, observed, generation, source_index, reason, sealed_source_id)
-SELECT $1, $2, $3, $4, $5, source_index, reason, sealed_source_id
-FROM unnest($6::bytea[], $7::text[], $8::bytea[]) AS page (source_index, reason, sealed_source_id)
+    (tenant_id, connection_id, pass_id, observed, generation, index_epoch, source_index, reason, sealed_source_id)
+SELECT $1, $2, $3, $4, $5, $6, source_index, reason, sealed_source_id
+FROM unnest($7::bytea[], $8::text[], $9::bytea[]) AS page (source_index, reason, sealed_source_id)
 ON CONFLICT (tenant_id, connection_id, source_index) DO UPDATE
 SET pass_id = excluded.pass_id, observed = excluded.observed,
     generation = greatest(held.generation, excluded.generation), reason = excluded.reason,
@@ -92,11 +92,13 @@ SET pass_id = excluded.pass_id, observed = excluded.observed,
 WHERE held.observed <= excluded.observed
 
 -- name: find
--- The live contacts that have an address.
+-- The live contacts that have an address, at its index of each epoch.
 SELECT c.contact_id, c.connection_id, c.sealed, c.created_at, c.changed_at
-FROM contactsync.contact_lookup l
+FROM unnest($3::int[], $4::bytea[]) AS place (epoch, blind_index)
+JOIN contactsync.contact_lookup l
+    ON l.tenant_id = $1 AND l.kind = $2 AND l.epoch = place.epoch AND l.blind_index = place.blind_index
 JOIN contactsync.contact c USING (tenant_id, contact_id)
-WHERE l.tenant_id = $1 AND l.kind = $2 AND l.epoch = $3 AND l.blind_index = $4 AND c.deleted_at IS NULL
+WHERE c.deleted_at IS NULL
 ORDER BY c.created_at, c.contact_id
 
 -- name: get
