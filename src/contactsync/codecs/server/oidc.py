@@ -49,6 +49,10 @@ class OidcAccess:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._remembered: OrderedDict[bytes, _Checked] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many tokens' checks are remembered."""
+        return len(self._remembered)
+
     async def operator(self, headers: Mapping[str, str]) -> Operator | None:
         """Who sent the token, with what it entitles to, which may be nothing; None: there is no token to trust.
 

@@ -34,6 +34,10 @@ class Buckets:
         self._monotonic = monotonic
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many subjects are remembered."""
+        return len(self._levels)
+
     def take(self, subject: str, payloads: int) -> float | None:
         """Take this many (a request takes one at least); answers how many seconds to wait first, or None: too many.
 

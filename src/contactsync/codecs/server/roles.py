@@ -79,8 +79,7 @@ class RoleRules:
 
     def _checked(self, grants: Grants, claims: Claims) -> Grants:
         """Seeing takes the required sign-in; programs that only seal have none."""
-        acr = claims.get("acr")
-        strong = (not self.acr or acr in self.acr) and (not self.amr or bool(self.amr & set(_texts(claims.get("amr")))))
+        strong = _meets(self.acr, claims.get("acr")) and _meets(self.amr, claims.get("amr"))
         if strong or grants.masked == NOBODY:
             return grants
         return Grants(encode=grants.encode, weak=True)
@@ -122,6 +121,10 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, list):
         return [item for item in cast("list[object]", value)[:MAX_ROLES] if isinstance(item, str)]
     return []
+
+
+def _meets(wanted: frozenset[str], value: object) -> bool:
+    return not wanted or not wanted.isdisjoint(_texts(value))
 
 
 def _uuids(texts: Iterable[str]) -> Iterable[UUID]:

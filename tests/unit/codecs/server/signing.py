@@ -1,0 +1,55 @@
+"""An issuer in memory: its keys, its documents, its tokens."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from contactsync.codecs.server.issuer import DISCOVERY_PATH, IssuerUnavailable
+
+ISSUER: Final = "https://issuer.example.com/realm"
+JWKS: Final = f"{ISSUER}/keys"
+AUDIENCE: Final = "contactsync-codec"
+NOW: Final = 1_800_000_000
+
+
+class SigningKey:
+    """A P-256 key and its public JWK."""
+
+    def __init__(self, kid: str | None = None) -> None:
+        self.private = ec.generate_private_key(ec.SECP256R1())
+        self.kid = kid or uuid4().hex
+        public: dict[str, Any] = ECAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
+        self.jwk = {**public, "kid": self.kid, "use": "sig", "alg": "ES256"}
+
+    def token(self, claims: Mapping[str, object] | None = None, **header: object) -> str:
+        """A token with the usual claims, but for these; None leaves one out."""
+        usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "someone", "exp": NOW + 600, "iat": NOW}
+        content = {name: value for name, value in {**usual, **(claims or {})}.items() if value is not None}
+        headers = {"kid": self.kid, "typ": "at+jwt", **header}
+        return jwt.encode(content, self.private, "ES256", {k: v for k, v in headers.items() if v is not None})
+
+
+class Published:
+    """What the issuer answers, and how often it was asked; `down`: it does not answer."""
+
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
+        self.keys = list(keys)
+        self.configuration: dict[str, object] = {"issuer": ISSUER, "jwks_uri": JWKS}
+        self.key_set: bytes | None = None
+        self.asked: list[str] = []
+        self.down = False
+
+    async def fetch(self, url: str) -> bytes:
+        """A `Fetch`."""
+        self.asked.append(url)
+        if self.down:
+            raise IssuerUnavailable
+        if url == ISSUER + DISCOVERY_PATH:
+            return json.dumps(self.configuration).encode()
+        assert url == JWKS
+        return self.key_set or json.dumps({"keys": [key.jwk for key in self.keys]}).encode()
