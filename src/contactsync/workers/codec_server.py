@@ -40,7 +40,7 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
             rate=Rate(settings.codec_rate, settings.codec_burst),
         )
         serves = serving(app, settings.codec_host, settings.codec_port, tls)
-        async with flushing(settings.keys_database(), parts.ring), serves as port:
+        async with flushing(parts.settings.keys_database(), parts.ring), serves as port:
             listening(f"{'https' if tls else 'http'}://{settings.codec_host}:{port}")
             await stop_requested()
 

@@ -33,7 +33,7 @@ async def run_worker(settings: Settings, interceptors: Sequence[Interceptor] = (
         client = await temporal_client(settings, parts.ring)
         await parts.ring.create_tenant(PLATFORM_TENANT)  # what runs by the clock is sealed under its keys
         await ensure_schedules(client, settings.task_queue)
-        async with flushing(settings.keys_database(), parts.ring), make_worker(parts, client, interceptors):
+        async with flushing(parts.settings.keys_database(), parts.ring), make_worker(parts, client, interceptors):
             log.info("worker started", task_queue=settings.task_queue, namespace=settings.temporal_namespace)
             await stop_requested()
             log.info("worker stops when its activities are done", seconds=settings.shutdown_seconds)
