@@ -21,6 +21,7 @@ from contactsync.activities.store.holds import Holds
 from contactsync.activities.store.migrate import check_schema
 from contactsync.activities.store.offboarding import Offboardings
 from contactsync.activities.store.passes import Passes
+from contactsync.codecs.audit.logs import AuditLogs
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
@@ -32,6 +33,7 @@ from contactsync.workers.settings import Settings, read_secret_file
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from contactsync.activities.auditing import Auditing
     from contactsync.activities.backfilling import Backfilling
     from contactsync.activities.cleaning import Cleaning
     from contactsync.activities.fetching import Fetching
@@ -92,6 +94,17 @@ class Parts:
     def freshness(self) -> Freshness:
         """How fresh connections are."""
         return Freshness(self.database)
+
+    @property
+    def audit_logs(self) -> AuditLogs:
+        """The audit logs of all tenants."""
+        return AuditLogs(self.database, self.ring)
+
+    def auditing(self) -> "Auditing":
+        """The activity that signs checkpoints."""
+        from contactsync.activities.auditing import Auditing
+
+        return Auditing(self.audit_logs)
 
     def fetching(self) -> "Fetching":
         """The fetching activities."""

@@ -3,11 +3,12 @@
 from typing import Final
 
 from contactsync.workflows.backfill import Backfill
+from contactsync.workflows.checkpoint_logs import CheckpointLogs
 from contactsync.workflows.connection_sync import ConnectionSync
 from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 from contactsync.workflows.offboard_tenant import OffboardTenant
 
-WORKFLOWS: Final[tuple[type, ...]] = (ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant)
+WORKFLOWS: Final[tuple[type, ...]] = (ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant, CheckpointLogs)
 """What a worker runs. A new workflow is added here."""
 
 

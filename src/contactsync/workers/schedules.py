@@ -23,6 +23,7 @@ from temporalio.client import (
 
 from contactsync.identifiers import platform_workflow_id
 from contactsync.workers.refusals import temporal_errors
+from contactsync.workflows.checkpoint_logs import CheckpointLogs
 from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 
 _CALL: Final = timedelta(seconds=20)
@@ -55,6 +56,7 @@ class Planned:
 
 SCHEDULES: Final[tuple[Planned, ...]] = (
     Planned("destroy-expired-keys", DestroyExpiredKeys.__name__, every=timedelta(hours=1)),
+    Planned("checkpoint-logs", CheckpointLogs.__name__, every=timedelta(minutes=1)),
 )
 """All there are; each workflow here is one that every worker knows."""
 

@@ -44,11 +44,13 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
     fetching, cleaning = parts.fetching(), parts.cleaning()
     storing, backfilling = parts.storing(), parts.backfilling()
     key_life, offboarding = parts.key_life(client), parts.offboarding()
+    auditing = parts.auditing()
     return Worker(
         client,
         task_queue=parts.settings.task_queue,
         workflows=WORKFLOWS,
         activities=[
+            auditing.make_checkpoints,
             fetching.fetch_page,
             cleaning.sanitize_page,
             storing.open_pass,

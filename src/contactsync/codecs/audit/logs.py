@@ -8,7 +8,7 @@ from uuid import UUID
 
 from contactsync.codecs.audit.chain import FIRST, ChainCheck, Entry, Flaw, Link, Verdict, read_entry
 from contactsync.codecs.audit.checkpoints import Checkpoint, copies_of, make_checkpoint, read_checkpoint, roots_of
-from contactsync.codecs.audit.log import AuditKind
+from contactsync.codecs.audit.log import AuditKind, Detail, append
 from contactsync.codecs.audit.signing import NoteSigner, VerifierKey, audit_signer
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.errors import NoteRefused
@@ -80,6 +80,11 @@ class AuditLogs:
             checkpoint = make_checkpoint(signer, tenant_id, verdict.entries, verdict.head)
             await connection.execute(_QUERIES["add_checkpoint"], tenant_id, checkpoint.size, checkpoint.note)
         return Signed(verdict, checkpoint)
+
+    async def record(self, tenant_id: UUID, kind: AuditKind, actor: str, detail: Detail) -> None:
+        """Append an entry in a transaction of its own, and return once it is there for good."""
+        async with self._database.transaction(tenant_id) as connection:
+            await append(connection, tenant_id, kind, actor, detail)
 
     async def notes(self, tenant_id: UUID) -> tuple[str, ...]:
         """The tenant's checkpoints as they are kept, the oldest first."""

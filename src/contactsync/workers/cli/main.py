@@ -16,6 +16,7 @@ from typer.main import get_command
 from contactsync.codecs.keys.core_dumps import forbid_core_dumps
 from contactsync.errors import ContactSyncError
 from contactsync.workers.cli import (
+    audit,
     backfill,
     connections,
     contacts,
@@ -58,6 +59,7 @@ for group in (
     deletes,
     contacts,
     keys,
+    audit,
 ):
     group.register(app)
 
