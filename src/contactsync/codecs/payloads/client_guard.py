@@ -76,26 +76,27 @@ class ClientGuard(OutboundInterceptor):
         """As for a start and an update."""
         self._check_start(input.start_workflow_input)
         forms.check_absent(input.rpc_metadata)
+        forms.check_names(input.update_workflow_input.headers)
         forms.check_update_id(input.update_workflow_input.update_id)
         forms.check_name(input.update_workflow_input.update, self._names)
         return await super().start_update_with_start_workflow(input)
 
     async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:
         """Ids and the update's name."""
-        self._check_call(input.id, input.rpc_metadata)
+        self._check_call(input.id, input.rpc_metadata, input.headers)
         forms.check_update_id(input.update_id)
         forms.check_name(input.update, self._names)
         return await super().start_workflow_update(input)
 
     async def signal_workflow(self, input: SignalWorkflowInput) -> None:
         """The id and the signal's name."""
-        self._check_call(input.id, input.rpc_metadata)
+        self._check_call(input.id, input.rpc_metadata, input.headers)
         forms.check_name(input.signal, self._names)
         await super().signal_workflow(input)
 
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:
         """The id and the query's name."""
-        self._check_call(input.id, input.rpc_metadata)
+        self._check_call(input.id, input.rpc_metadata, input.headers)
         forms.check_name(input.query, self._names)
         return await super().query_workflow(input)
 
@@ -148,11 +149,12 @@ class ClientGuard(OutboundInterceptor):
         updater = input.updater
 
         async def checked(old: ScheduleUpdateInput) -> ScheduleUpdate | None:
+            note = old.description.schedule.state.note  # read first: updaters may change what they are given
             made = updater(old)
             update: ScheduleUpdate | None = await _awaited(made) if isawaitable(made) else made
             if update is not None:
                 forms.check_attributes(update.search_attributes)
-                if update.schedule.state.note != old.description.schedule.state.note:  # what is there, is there
+                if update.schedule.state.note != note:
                     forms.check_reason(update.schedule.state.note)
                 self._check_schedule(update.schedule)
             return update
@@ -205,8 +207,9 @@ class ClientGuard(OutboundInterceptor):
         """Never: it leaves for a place that has other keys."""
         raise SealRefused
 
-    def _check_call(self, workflow_id: str, metadata: Mapping[str, str | bytes]) -> None:
+    def _check_call(self, workflow_id: str, metadata: Mapping[str, str | bytes], headers: Collection[str] = ()) -> None:
         forms.check_workflow_id(workflow_id)
+        forms.check_names(headers)
         forms.check_absent(metadata)
 
     def _check_start(self, start: StartWorkflowInput | UpdateWithStartStartWorkflowInput) -> None:
@@ -214,6 +217,7 @@ class ClientGuard(OutboundInterceptor):
         forms.check_name(start.workflow, self._names)
         forms.check_task_queue(start.task_queue)
         forms.check_names(start.memo or ())
+        forms.check_names(start.headers)
         forms.check_attributes(start.search_attributes)
         forms.check_retries(start.retry_policy)
         forms.check_priority(start.priority)

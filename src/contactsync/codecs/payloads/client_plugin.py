@@ -23,7 +23,7 @@ from contactsync.codecs.payloads.codec import SealingCodec
 from contactsync.codecs.payloads.converter import MessageConverter
 from contactsync.codecs.payloads.failures import SealedFailureConverter
 from contactsync.codecs.payloads.forms import check_absent, check_task_queue
-from contactsync.codecs.payloads.guard import ClearTextGuard
+from contactsync.codecs.payloads.guard import guarded
 
 CORE_LOGGER: Final = "temporalio.core"
 PASSED_THROUGH: Final = (
@@ -57,7 +57,7 @@ class SealingPlugin(temporalio.client.Plugin, temporalio.worker.Plugin):
 
     def __init__(self, ring: KeyRing, names: Collection[str] | None = None) -> None:
         self._converter: Final = sealing_converter(ring)
-        self._guard: Final = ClearTextGuard(names)
+        self._names: Final = names
 
     def name(self) -> str:
         """The plugin's name, which Temporal shows."""
@@ -68,7 +68,7 @@ class SealingPlugin(temporalio.client.Plugin, temporalio.worker.Plugin):
         sealed has a closed form."""
         config["data_converter"] = self._converter
         config["header_codec_behavior"] = HeaderCodecBehavior.CODEC
-        config["interceptors"] = [*config["interceptors"], self._guard]
+        config["interceptors"] = guarded(config["interceptors"], self._names)
         return config
 
     async def connect_service_client(
