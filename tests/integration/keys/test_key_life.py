@@ -1,29 +1,25 @@
 """The end of payload keys on real servers: destroyed in time, held while an open execution needs them, never lost."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
+from tests.integration.keys.house import Executions, House
 from tests.integration.keys.lasting import Lasting
 
 from contactsync.activities import key_life
 from contactsync.activities.key_life import KeyLife, VisibleExecutions
 from contactsync.activities.key_messages import DestroyExpired, JudgedKeys, SettleKeys
 from contactsync.activities.messages import ConnectionRef
-from contactsync.codecs.keys.file_root import FileRootKey
-from contactsync.codecs.keys.key import DataKey, KeyPurpose
-from contactsync.codecs.keys.postgres_store import PostgresKeyStore
-from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.keys.key import KeyPurpose
 from contactsync.errors import DatabaseUnavailable, KeyDestroyed, TemporalUnavailable
-from contactsync.identifiers import PLATFORM_TENANT, backfill_workflow_id, platform_workflow_id
+from contactsync.identifiers import backfill_workflow_id, platform_workflow_id
 from contactsync.postgres import Database
 from contactsync.workers.bootstrap import temporal_client
 from contactsync.workers.embedded.provision import DatabaseUrls
@@ -34,82 +30,6 @@ from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 DAY: Final = timedelta(days=1)
 OPEN_DAYS: Final = 15 * DAY
 """A day, and the fourteen after it."""
-
-
-class Clock:
-    """The present, so many days on."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        """Now."""
-        return datetime.now(UTC) + self.ahead
-
-
-class Executions:
-    """`OpenExecutions` as a test says: since when the oldest open one of each tenant runs; counts the questions."""
-
-    def __init__(self) -> None:
-        self.open_since: dict[UUID, datetime] = {}
-        self.asked = 0
-        self.down = False
-
-    async def count(self, tenant_id: UUID, before: datetime) -> int:
-        """See `OpenExecutions`."""
-        self.asked += 1
-        if self.down:
-            raise TemporalUnavailable
-        since = self.open_since.get(tenant_id)
-        return int(since is not None and since < before)
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """A key store with a platform, and a clock that tests set."""
-
-    database: Database
-    ring: KeyRing
-    clock: Clock
-
-    async def tenant(self) -> UUID:
-        """A new tenant."""
-        tenant_id = uuid4()
-        await self.ring.create_tenant(tenant_id)
-        return tenant_id
-
-    async def key(self, tenant_id: UUID, age: timedelta = timedelta(0)) -> DataKey:
-        """The payload key of a day so long ago, as seen from the machine's present."""
-        self.clock.ahead, before = -age, self.clock.ahead
-        key = await self.ring.payload_key(tenant_id)
-        self.clock.ahead = before
-        return key
-
-    def life(self, executions: Executions) -> KeyLife:
-        """Key life that believes these executions."""
-        return KeyLife(self.ring.store, self.database, executions, self.clock)
-
-    async def is_destroyed(self, key: DataKey) -> bool:
-        """Whether the bytes are gone."""
-        stored = await self.ring.store.data_key(key.kid)
-        assert stored is not None
-        return stored.wrapped is None
-
-    async def told(self, tenant_id: UUID) -> list[tuple[str, str]]:
-        """The tenant's audit log: kind and key."""
-        async with self.database.transaction(tenant_id) as connection:
-            rows = await connection.fetch("SELECT entry FROM audit.entry WHERE tenant_id = $1 ORDER BY seq", tenant_id)
-        entries = [json.loads(row["entry"]) for row in rows]
-        return [(entry["kind"], entry["detail"]["key"]) for entry in entries]
-
-
-@pytest.fixture
-async def house(database: Database, tmp_path: Path) -> House:
-    """An empty key store."""
-    clock = Clock()
-    ring = KeyRing(PostgresKeyStore(database), FileRootKey.create(tmp_path / "root.key"), clock=clock)
-    await ring.create_tenant(PLATFORM_TENANT)
-    return House(database, ring, clock)
 
 
 async def _settle(life: KeyLife, judged: JudgedKeys) -> int:
