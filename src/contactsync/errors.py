@@ -313,7 +313,7 @@ class CredentialsRejected(SourceError):
 
 
 class SecretUnavailable(SourceError):
-    """the secret that the connection refers to is not there; put it back and the work goes on"""
+    """the secret that is referred to is not there; put it back and the work goes on"""
 
     exit_code = 9
     retry = Retry.AGAIN

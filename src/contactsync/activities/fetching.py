@@ -6,7 +6,7 @@ their generations, and the watch over pages that lead nowhere. docs/sync.md tell
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from temporalio import activity
 
@@ -19,6 +19,7 @@ from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.progress_guard import BOUNDS, Bounds, Trail
 from contactsync.activities.sources.registry import account_of, limits_of
+from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.sources.source import Capabilities, FetchedPage, PageLimits
 from contactsync.activities.store.budgets import Budgets, Call, Lane, budget_account
 from contactsync.activities.store.cursors import Cursor, mask_of, open_cursor, seal_cursor
@@ -77,6 +78,7 @@ class Fetching:
     tenant_pages: int = DEFAULT_TENANT_PAGES
     clock: Callable[[], float] = time.time
     bounds: Bounds = BOUNDS
+    secrets: Secrets = field(default_factory=Secrets)
 
     @activity.defn(name=FETCH_PAGE)
     async def fetch_page(self, request: FetchRequest) -> Page:
@@ -118,7 +120,7 @@ class Fetching:
         part, cursor = job.request.part, job.cursor
         as_of = await Passes(self.database).swept_generation(job.ref) if part else 0
         reread = part is None and _reads_anew(cursor, mask_of(job.fields), job.request.page)
-        reach = Reach(self.database, self.ring, self.addresses)
+        reach = Reach(self.database, self.ring, self.addresses, self.secrets)
         async with reach.source(job.connection, job.fields, meter, part=part, reread=reread) as source:
             asked = cursor if part or not self._lists_anew(job, source.capabilities) else None
             page = await source.fetch(asked.source if asked else None, self._limits_of(job.connection))

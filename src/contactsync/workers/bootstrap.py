@@ -6,12 +6,13 @@ What only a worker needs is imported when a worker asks for it: the command uses
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contactsync.activities.sources.addresses import AddressRules
+from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.store.backfills import Backfills
 from contactsync.activities.store.budgets import Budgets
 from contactsync.activities.store.contacts import Contacts
@@ -28,7 +29,8 @@ from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.postgres import Database
 from contactsync.workers.root_keys import opened_root
-from contactsync.workers.settings import Settings, read_secret_file
+from contactsync.workers.setting_secrets import opened_secrets, secret_of, with_password
+from contactsync.workers.settings import Settings
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -49,6 +51,7 @@ class Parts:
     settings: Settings
     database: Database
     ring: KeyRing
+    secrets: Secrets = field(default_factory=Secrets)
 
     @property
     def addresses(self) -> AddressRules:
@@ -112,7 +115,8 @@ class Parts:
         from contactsync.activities.sources.source import PageLimits
 
         limits = PageLimits(rows=self.settings.page_rows, bytes=self.settings.page_bytes)
-        return Fetching(self.database, self.ring, limits, self.addresses, self.settings.pages_of_a_tenant())
+        pages = self.settings.pages_of_a_tenant()
+        return Fetching(self.database, self.ring, limits, self.addresses, pages, secrets=self.secrets)
 
     def cleaning(self) -> "Cleaning":
         """The cleaning activities."""
@@ -132,7 +136,7 @@ class Parts:
         from contactsync.activities.reaching import Reach
         from contactsync.activities.store.budgets import Budgets
 
-        reach = Reach(self.database, self.ring, self.addresses)
+        reach = Reach(self.database, self.ring, self.addresses, self.secrets)
         budgets = Budgets(self.database, self.settings.pages_of_a_tenant())
         return Backfilling(self.backfills, self.directory, reach, budgets)
 
@@ -154,8 +158,9 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
     """Parts wired to the settings' database and root key; closed at the end.
 
     Raises:
-        SettingsError, DatabaseError, NotMigrated, RootKeyUnavailable: before anything runs.
+        SettingsError, SecretUnavailable, DatabaseError, NotMigrated, RootKeyUnavailable: before anything runs.
     """
+    settings = await with_password(settings)
     async with AsyncExitStack() as stack:
         database = await _database(stack, settings.database(), settings)
         keys_url = settings.keys_database()
@@ -163,7 +168,7 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
         root = await stack.enter_async_context(opened_root(settings))
         ring = KeyRing(PostgresKeyStore(keys), root)
         await check_schema(database)
-        yield Parts(settings, database, ring)
+        yield Parts(settings, database, ring, await stack.enter_async_context(opened_secrets(settings)))
 
 
 async def _database(stack: AsyncExitStack, url: str, settings: Settings) -> Database:
@@ -183,13 +188,12 @@ async def temporal_client(settings: Settings, ring: KeyRing, *workflows: type) -
     from contactsync.codecs.payloads.connect import connect
     from contactsync.workers.registered import WORKFLOWS, names_of
 
-    api_key = read_secret_file(settings.temporal_api_key_file) if settings.temporal_api_key_file else None
     return await connect(
         settings.temporal_address,
         settings.temporal_namespace,
         ring,
         tls=settings.temporal_tls,
-        api_key=api_key,
+        api_key=await secret_of(settings, "temporal_api_key"),
         names=names_of(*WORKFLOWS, *workflows),
     )
 

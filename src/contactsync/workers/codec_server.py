@@ -26,7 +26,7 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
             nobody could be let in.
         SecretUnavailable, DatabaseError, RootKeyUnavailable: it could not start.
     """
-    access, tls = await _access(settings), _tls(settings)
+    access, tls = await access_of(settings), _tls(settings)
     check_bind(settings.codec_host, access, tls=tls is not None, behind_proxy=settings.codec_behind_proxy)
     async with opened(settings) as parts:
         await parts.ring.check()
@@ -45,7 +45,7 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
             await stop_requested()
 
 
-async def _access(settings: Settings) -> Access:
+async def access_of(settings: Settings) -> Access:
     """The tokens of an issuer, or one token; where there is neither, whoever is on this machine."""
     if settings.codec_oidc_issuer is not None:
         return _oidc(settings, settings.codec_oidc_issuer)

@@ -1,19 +1,24 @@
 """Every setting, once. Each is an environment variable with the prefix `CONTACTSYNC_`; `docs/settings.md` lists them.
 
-Passwords, tokens and keys are given as files (`…_FILE`) wherever an environment variable would be seen by others.
+Passwords, tokens and keys are given as files (`…_FILE`) or as references (`…_SECRET`), since an environment variable
+would be seen by others.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contactsync.activities.sources.addresses import networks_of
+from contactsync.activities.sources.secrets import check_reference
 from contactsync.errors import SettingsError
 
 PREFIX = "CONTACTSYNC_"
+
+SecretSetting: TypeAlias = Literal["database_password", "temporal_api_key", "codec_token"]
+"""Settings that are secrets: given by `…_FILE`, or as a reference by `…_SECRET`."""
 
 
 class Settings(BaseSettings):
@@ -25,6 +30,7 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(None, repr=False, description="PostgreSQL of the workers, as postgresql://…")
     database_password_file: Path | None = Field(None, description="file with the password for the URLs that have none")
+    database_password_secret: str | None = Field(None, repr=False, description="the same as a reference")
     keys_database_url: str | None = Field(None, repr=False, description="PostgreSQL of the key store, if another one")
     migrate_database_url: str | None = Field(None, repr=False, description="PostgreSQL as the schema's owner")
     statement_cache: bool = Field(True, description="off behind pgbouncer in transaction mode")
@@ -45,6 +51,7 @@ class Settings(BaseSettings):
     temporal_namespace: str = Field("default", description="Temporal namespace")
     temporal_tls: bool = Field(False, description="TLS to Temporal")
     temporal_api_key_file: Path | None = Field(None, description="file with an API key for Temporal Cloud")
+    temporal_api_key_secret: str | None = Field(None, repr=False, description="the same as a reference")
     task_queue: str = Field("contactsync", description="task queue of the workers")
 
     source_networks: str = Field("", description="private networks (CIDR) that sources may be in, by commas")
@@ -59,6 +66,7 @@ class Settings(BaseSettings):
     codec_port: int = Field(8081, ge=0, le=65535, description="port the codec server listens on (0: a free one)")
     codec_origins: str = Field("", description="exact origins of Temporal Web, separated by commas")
     codec_token_file: Path | None = Field(None, description="file with the bearer token that operators send")
+    codec_token_secret: str | None = Field(None, repr=False, description="the same as a reference")
     codec_oidc_issuer: str | None = Field(None, description="OpenID provider whose tokens are let in, as https://…")
     codec_oidc_audience: str = Field("", description="audience that its tokens must be for")
     codec_oidc_ca_file: Path | None = Field(None, description="certificates (PEM) to trust the provider by")
@@ -89,6 +97,16 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from None
         return value
 
+    @field_validator("database_password_secret", "temporal_api_key_secret", "codec_token_secret")
+    @classmethod
+    def _is_reference(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                check_reference(value)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return value
+
     def allowed_networks(self) -> tuple[str, ...]:
         """The networks of `source_networks`."""
         return parts_of(self.source_networks)
@@ -98,22 +116,41 @@ class Settings(BaseSettings):
         return max(1, min(self.tenant_pages, self.max_activities - 1))
 
     def database(self) -> str:
-        """The workers' database URL, with its password.
+        """The workers' database URL; with its password once `with_database_password` has put it there.
 
         Raises:
-            SettingsError: it is not set, or the password file cannot be read.
+            SettingsError: it is not set.
         """
-        return self._with_password("database_url", self.database_url)
+        return _given("database_url", self.database_url)
 
     def keys_database(self) -> str:
         """The key store's database URL; the workers' own unless another is set."""
         if self.keys_database_url is None:
             return self.database()
-        return self._with_password("keys_database_url", self.keys_database_url)
+        return self.keys_database_url
 
     def migrate_database(self) -> str:
         """The owner's database URL."""
-        return self._with_password("migrate_database_url", self.migrate_database_url)
+        return _given("migrate_database_url", self.migrate_database_url)
+
+    def with_database_password(self, password: str) -> "Settings":
+        """The same with this password in the database URLs that have none."""
+        names = ("database_url", "keys_database_url", "migrate_database_url")
+        urls: dict[str, str | None] = {name: getattr(self, name) for name in names}
+        return self.model_copy(update={name: _with_password(url, password) for name, url in urls.items() if url})
+
+    def secret_reference(self, name: SecretSetting) -> str | None:
+        """Where a secret is: `…_SECRET`, of which `…_FILE=/path` is the short form for `file:/path`.
+
+        Raises:
+            SettingsError: both are set.
+        """
+        reference: str | None = getattr(self, f"{name}_secret")
+        file: Path | None = getattr(self, f"{name}_file")
+        if reference is not None and file is not None:
+            both = f"{PREFIX}{name.upper()}"
+            raise SettingsError(f"{both}_SECRET and {both}_FILE are both set; there is one secret")
+        return f"file:{file.absolute()}" if file is not None else reference
 
     def root_key_reference(self) -> str:
         """Where the root key is: `file:…`, `vault:…` or `aws-kms:…`, of whatever form it was given in.
@@ -129,32 +166,10 @@ class Settings(BaseSettings):
             raise _missing("root_key_file")
         return f"file:{self.root_key_file}"
 
-    def _with_password(self, name: str, url: str | None) -> str:
-        if url is None:
-            raise _missing(name)
-        parts = urlsplit(url)
-        if self.database_password_file is None or parts.password is not None or parts.username is None:
-            return url
-        password = quote(read_secret_file(self.database_password_file), safe="")
-        _, _, host = parts.netloc.rpartition("@")
-        return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
-
 
 def parts_of(setting: str) -> tuple[str, ...]:
     """What stands between a setting's commas."""
     return tuple(part.strip() for part in setting.split(",") if part.strip())
-
-
-def read_secret_file(path: Path) -> str:
-    """A secret's text without the newline at its end.
-
-    Raises:
-        SettingsError: the file cannot be read.
-    """
-    try:
-        return path.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"cannot read the secret file {path}; check that it is there and readable") from None
 
 
 def load_settings() -> Settings:
@@ -168,6 +183,23 @@ def load_settings() -> Settings:
     except ValidationError as error:
         problems = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
         raise SettingsError("the settings are not usable: " + "; ".join(problems)) from None
+
+
+def _with_password(url: str, password: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url  # whoever connects says what is wrong with it
+    if parts.password is not None or parts.username is None:
+        return url
+    _, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:{quote(password, safe='')}@{host}"))
+
+
+def _given(name: str, url: str | None) -> str:
+    if url is None:
+        raise _missing(name)
+    return url
 
 
 def _missing(name: str) -> SettingsError:

@@ -13,6 +13,7 @@ from contactsync.activities.contacts.contact import Contact
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
+from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.sources.source import (
     Change,
     Changed,
@@ -66,6 +67,7 @@ class Replica:
     meter: Meter = field(default_factory=Meter)
     addresses: AddressRules = field(default_factory=lambda: AddressRules(("127.0.0.0/8", "::1/128")))
     tokens: Tokens = field(default_factory=MemoryTokens)
+    secrets: Secrets = field(default_factory=Secrets)
     _listed: set[str] = field(default_factory=set[str])
     _stashes: dict[UUID, tuple[bytes, ...]] = field(default_factory=dict[UUID, tuple[bytes, ...]])
 

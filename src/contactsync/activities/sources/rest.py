@@ -190,7 +190,7 @@ async def open_rest_query(
     workbench: Workbench,
 ) -> AsyncGenerator[RestSource]:
     """Opens an account to be asked page by page."""
-    signer = Signer(settings, credentials.secret, workbench.addresses, workbench.tokens)
+    signer = Signer(settings, credentials.secret, workbench)
     async with open_transport(endpoint_of(settings, credentials, workbench.addresses, workbench.meter)) as transport:
         yield RestSource(transport, settings, fields, workbench.meter, signer=signer)
 

@@ -9,9 +9,8 @@ from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.oauth import ask_for_token
 from contactsync.activities.sources.rest_settings import RestSettings
 from contactsync.activities.sources.rest_tables import BasicAuth, HeaderAuth, NoAuth, OAuth, RefreshTokenAuth
-from contactsync.activities.sources.secrets import resolve
-from contactsync.activities.sources.source import Credentials
-from contactsync.activities.sources.tokens import Grant, Token, Tokens
+from contactsync.activities.sources.source import Credentials, Workbench
+from contactsync.activities.sources.tokens import Grant, Token
 from contactsync.activities.sources.transport import Endpoint, open_transport
 from contactsync.errors import CredentialsRejected
 
@@ -40,8 +39,7 @@ class Signer:
 
     settings: RestSettings
     secret: str = field(repr=False)
-    addresses: AddressRules
-    tokens: Tokens
+    workbench: Workbench
 
     @property
     def renews(self) -> bool:
@@ -65,32 +63,36 @@ class Signer:
         return {}
 
     async def _token(self, auth: OAuth, refused: str) -> str:
-        grant = _grant(auth, _checked(self.secret))
+        client_secret = await self._client_secret(auth)
+        grant = _grant(auth, _checked(self.secret), client_secret)
 
         async def ask(grant: Grant) -> Token:
             where = Endpoint(
                 url=auth.token_url,
                 ca_file=self.settings.ca_file,
                 timeout_seconds=self.settings.timeout_seconds,
-                addresses=self.addresses,
+                addresses=self.workbench.addresses,
             )
             async with open_transport(where) as transport:
                 return await ask_for_token(transport, grant)
 
-        return await self.tokens.get(grant, ask, refused=refused)
+        return await self.workbench.tokens.get(grant, ask, refused=refused)
+
+    async def _client_secret(self, auth: OAuth) -> str:
+        if isinstance(auth, RefreshTokenAuth):
+            return await self.workbench.secrets.resolve(auth.client_secret) if auth.client_secret else ""
+        return _checked(self.secret)
 
 
 _BEARER: Final = "Bearer "
 
 
-def _grant(auth: OAuth, secret: str) -> Grant:
+def _grant(auth: OAuth, secret: str, client_secret: str) -> Grant:
     form = {**auth.extra, **({"scope": auth.scope} if auth.scope else {})}
     if isinstance(auth, RefreshTokenAuth):
         form |= {"grant_type": "refresh_token", "refresh_token": secret}
-        client_secret = resolve(auth.client_secret) if auth.client_secret else ""
     else:
         form |= {"grant_type": "client_credentials"}
-        client_secret = secret
     return Grant(auth.token_url, form, auth.client_id, client_secret, basic=auth.client_auth == "basic")
 
 

@@ -57,7 +57,7 @@ def _check_path(path: str) -> str:
 
 
 Reference = Annotated[str, AfterValidator(_check_reference)]
-"""Names a secret: `env:NAME` or `file:/path`."""
+"""Names a secret: see `secrets.py`."""
 
 HeaderName = Annotated[str, AfterValidator(check_header)]
 RelativePath = Annotated[str, AfterValidator(_check_path)]

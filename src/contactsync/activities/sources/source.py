@@ -15,6 +15,7 @@ from contactsync.activities.contacts.contact import Contact, Fields
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
+from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.sources.tokens import Tokens
 
 
@@ -133,7 +134,7 @@ class Credentials:
 
 class Workbench(Protocol):
     """What the engine lends a source: what is held already, a place for long listings, a meter for its requests, which
-    addresses it may reach, and the OAuth tokens of its connection."""
+    addresses it may reach, the OAuth tokens of its connection, and what resolves references to further secrets."""
 
     @property
     def meter(self) -> Meter: ...
@@ -143,6 +144,9 @@ class Workbench(Protocol):
 
     @property
     def tokens(self) -> Tokens: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """Those source ids whose stored etag equals the given one (no body needs to be downloaded for them)."""

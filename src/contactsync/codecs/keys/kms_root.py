@@ -9,18 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 from uuid import UUID
 
-from contactsync.codecs.keys.endpoints import checked_endpoint
+from contactsync.codecs.keys.aws import aws_client
 from contactsync.codecs.keys.key import new_kid
 from contactsync.codecs.keys.root import TenantKeyName
-from contactsync.errors import RootKeyRefused, RootKeyUnavailable, SettingsError
+from contactsync.errors import RootKeyRefused, RootKeyUnavailable
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 T = TypeVar("T")
-
-CONNECT_SECONDS: Final = 3.0
-READ_SECONDS: Final = 5.0
 
 _PROBE: Final = b"contactsync root key probe"
 _PASSING: Final = frozenset(
@@ -40,10 +37,12 @@ _REFUSALS: Final = {
     "AccessDeniedException": "these credentials have no right to the key",
     "DisabledException": "the key is disabled",
     "ExpiredTokenException": "the credentials have expired",
+    "InvalidKeyUsageException": "the key is not one that encrypts",
     "KMSInvalidStateException": "the key is not in use: disabled, or about to be deleted",
     "NotFoundException": "there is no such key",
     "UnrecognizedClientException": "the credentials are not accepted",
 }
+_UNOPENED: Final = frozenset({"IncorrectKeyException", "InvalidCiphertextException"})
 
 
 class _Answered(Protocol):
@@ -73,7 +72,7 @@ class KmsRootKey:
             SettingsError: boto3 is not installed, there is no region, or the endpoint is not usable.
         """
         self._key_id = key_id
-        self._client = _client(region, None if endpoint is None else checked_endpoint(endpoint, "AWS KMS"))
+        self._client = cast("_Answered", aws_client("kms", region, endpoint))
 
     async def wrap(self, name: TenantKeyName, plaintext: bytes) -> bytes:
         """See `RootKeyProvider`."""
@@ -150,23 +149,6 @@ def _context(name: TenantKeyName) -> dict[str, str]:
     }
 
 
-def _client(region: str | None, endpoint: str | None) -> _Answered:
-    try:
-        import boto3  # noqa: PLC0415 - an extra
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-    except ImportError:
-        raise SettingsError("boto3 is not installed; AWS needs: pip install 'contactsync[aws]'") from None
-    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
-    try:
-        return cast(
-            "_Answered",
-            boto3.session.Session().client("kms", region_name=region, endpoint_url=endpoint, config=config),
-        )
-    except (BotoCoreError, ValueError):
-        raise SettingsError("AWS needs a region that exists; set CONTACTSYNC_AWS_REGION") from None
-
-
 async def _called(call: "Callable[..., Mapping[str, Any]]", **arguments: object) -> Mapping[str, Any]:
     with _mapped():
         return await asyncio.to_thread(call, **arguments)
@@ -193,7 +175,7 @@ def _meaning(error: "ClientError") -> RootKeyUnavailable | RootKeyRefused:
         return RootKeyUnavailable("AWS KMS is overloaded or in trouble; it is tried again")
     if code in _REFUSALS:
         return RootKeyRefused(f"AWS KMS says no: {_REFUSALS[code]}")
-    return RootKeyRefused()
+    return RootKeyRefused() if code in _UNOPENED else RootKeyRefused("AWS KMS does not take the request")
 
 
 def _bytes(answer: Mapping[str, Any], member: str) -> bytes:

@@ -16,6 +16,7 @@ from contactsync.postgres import Database, Row, load_queries
 from contactsync.workers.bootstrap import administering_client
 from contactsync.workers.root_keys import KINDS, opened_root, root_key, root_key_kind
 from contactsync.workers.search_attributes import missing_attributes
+from contactsync.workers.setting_secrets import with_password
 from contactsync.workers.settings import Settings, load_settings
 from contactsync.workers.syncs import Syncs
 
@@ -95,7 +96,7 @@ async def _settings(found: Examination) -> Settings | None:
         problems = [problem for problem in map(_problem, (settings.database, lambda: root_key(settings))) if problem]
         if problems:
             raise Unsound("; ".join(problems))
-        read.append(settings)
+        read.append(await with_password(settings))
         return "read from the environment"
 
     await found.check("settings", look)

@@ -60,7 +60,11 @@ def add(  # noqa: PLR0917  # typer passes them by name
     url: Annotated[str | None, typer.Option(help="The source's address.")] = None,
     username: Annotated[str | None, typer.Option(help="Whom to sign in as; it is kept sealed.")] = None,
     secret: Annotated[
-        str | None, typer.Option(metavar="REF", help="Where the password or token is: env:NAME or file:/PATH.")
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Where the password or token is: env:NAME, file:/PATH, vault:PATH#FIELD, aws-sm:NAME#FIELD.",
+        ),
     ] = None,
     setting: Annotated[
         list[str] | None,
@@ -180,7 +184,7 @@ async def _add(tenant_reference: str, new: "NewConnection", *, check: bool, star
 
     async with open_parts() as parts:
         tenant = await find_tenant(parts.directory, tenant_reference)
-        checked = await check_source(new, tenant.policy.fields, parts.addresses) if check else None
+        checked = await check_source(new, tenant.policy.fields, parts.addresses, parts.secrets) if check else None
         syncs = await open_syncs(parts) if start else None
         connection = await parts.directory.add_connection(tenant.tenant_id, new, actor=actor())
         if checked is not None:

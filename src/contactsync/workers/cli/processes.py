@@ -62,9 +62,10 @@ def up(
 
 async def _migrate(*, database_only: bool) -> Report:
     from contactsync.activities.store.migrate import migrate as run_migrations
+    from contactsync.workers.setting_secrets import with_password
     from contactsync.workers.settings import load_settings
 
-    settings = load_settings()
+    settings = await with_password(load_settings())
     applied = await run_migrations(settings.migrate_database())
     added = None if database_only else await _add_attributes(settings)
     document: dict[str, Json] = {"migrations": applied, "search_attributes": added}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,7 +39,11 @@ def try_file(  # noqa: PLR0917  # typer passes them by name
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The TOML file that describes the source.")],
     pages: Annotated[int, typer.Option(min=1, max=1000, help="Pages of the listing that are fetched.")] = 2,
     secret: Annotated[
-        str | None, typer.Option(metavar="REF", help="Where the password or token is: env:NAME or file:/PATH.")
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Where the password or token is: env:NAME, file:/PATH, vault:PATH#FIELD, aws-sm:NAME#FIELD.",
+        ),
     ] = None,
     fields: Annotated[
         str | None, typer.Option(help="The allow-list, separated by commas; a new tenant's if not given.")
@@ -74,14 +79,17 @@ async def _fetch(settings: "RestSettings", secret: str | None, tally: "_Tally", 
     from contactsync.activities.contacts.contact import Field
     from contactsync.activities.sources.addresses import AddressRules
     from contactsync.activities.sources.rest import open_rest_query
-    from contactsync.activities.sources.secrets import resolve
     from contactsync.activities.sources.source import Credentials
     from contactsync.workers.cli.sources import NoWorkbench
+    from contactsync.workers.setting_secrets import opened_secrets
     from contactsync.workers.settings import load_settings
 
-    workbench = NoWorkbench(AddressRules(load_settings().allowed_networks()))
-    credentials = Credentials(secret=resolve(secret) if secret else "")
-    async with open_rest_query(settings, credentials, frozenset(Field), workbench) as query:
+    ours = load_settings()
+    async with AsyncExitStack() as stack:
+        secrets = await stack.enter_async_context(opened_secrets(ours))
+        workbench = NoWorkbench(AddressRules(ours.allowed_networks()), secrets)
+        credentials = Credentials(secret=await secrets.resolve(secret) if secret else "")
+        query = await stack.enter_async_context(open_rest_query(settings, credentials, frozenset(Field), workbench))
         await _list(query, tally, pages)
         if settings.changes is not None:
             tally.changed = await _changes(query)

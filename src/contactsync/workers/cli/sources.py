@@ -6,11 +6,12 @@ from typing import NoReturn
 from uuid import UUID
 
 from contactsync.activities.contacts.contact import Fields
+from contactsync.activities.reaching import credentials_of
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.registry import open_source
-from contactsync.activities.sources.secrets import resolve
-from contactsync.activities.sources.source import Credentials, SourceInfo
+from contactsync.activities.sources.secrets import Secrets
+from contactsync.activities.sources.source import SourceInfo
 from contactsync.activities.sources.tokens import Held, MemoryTokens
 from contactsync.activities.store.directory import NewConnection
 
@@ -23,16 +24,15 @@ class Checked:
     held: Held
 
 
-async def check_source(new: NewConnection, fields: Fields, addresses: AddressRules) -> Checked:
+async def check_source(new: NewConnection, fields: Fields, addresses: AddressRules, secrets: Secrets) -> Checked:
     """Asks the source whether it can be synced.
 
     Raises:
         SecretUnavailable: the secret is not there.
         SourceError: the address is wrong, the credentials are refused, or it does not answer.
     """
-    secret = resolve(new.secret_ref) if new.secret_ref else ""
-    credentials = Credentials(username=str(new.settings.get("username", "")), secret=secret)
-    bench = NoWorkbench(addresses)
+    credentials = await credentials_of(new, secrets)
+    bench = NoWorkbench(addresses, secrets)
     async with open_source(new.kind, new.settings, credentials, fields, bench) as source:
         return Checked(await source.check(), bench.tokens.held)
 
@@ -40,10 +40,11 @@ async def check_source(new: NewConnection, fields: Fields, addresses: AddressRul
 class NoWorkbench:
     """Lent where nothing is kept: a check keeps nothing, and there is no connection yet that could hold anything."""
 
-    def __init__(self, addresses: AddressRules) -> None:
+    def __init__(self, addresses: AddressRules, secrets: Secrets) -> None:
         self.meter = Meter()
         self.addresses = addresses
         self.tokens = MemoryTokens()
+        self.secrets = secrets
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """Nothing is held."""

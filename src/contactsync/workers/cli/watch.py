@@ -83,10 +83,11 @@ async def _opened() -> "AsyncGenerator[tuple[Watch, Settings]]":
     """A watch on the settings' database: it needs no root key, and opens nothing."""
     from contactsync.activities.store.freshness import Freshness
     from contactsync.postgres import Database
+    from contactsync.workers.setting_secrets import with_password
     from contactsync.workers.settings import load_settings
     from contactsync.workers.watching import Watch
 
-    settings = load_settings()
+    settings = await with_password(load_settings())
     database = await Database.connect(settings.database(), max_size=2, statement_cache=settings.statement_cache)
     try:
         yield Watch(Freshness(database), settings), settings
