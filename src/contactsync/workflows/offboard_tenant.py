@@ -29,8 +29,8 @@ with workflow.unsafe.imports_passed_through():
 WORKER: Final = "worker"
 _RUN_AT_MOST: Final = timedelta(days=1)
 _ACTOR_LENGTH: Final = 200
-_FIRST_WAIT_SECONDS: Final = 1.0
-_LONGEST_WAIT_SECONDS: Final = 60.0
+_FIRST_WAIT_SECONDS: Final = 0.5
+_LONGEST_WAIT_SECONDS: Final = 5.0
 _QUIET_ROUNDS: Final = 2
 """What Temporal lists lags behind: only so many empty rounds in a row say that nothing is left."""
 
