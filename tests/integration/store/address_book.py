@@ -39,9 +39,10 @@ WHO = {"actor": "tester", "reason": "test"}
 
 def upsert(name: str, text: str = "", *, etag: str | None = None, version: int | None = None) -> Upsert:
     """A contact whose content is `text`, with an address made of its name and a phone of its text's length."""
-    content = json.dumps({"name": {"full": text or name}}, separators=(",", ":")).encode()
-    phone = f"+4930{len(text):06}"
-    return Upsert(name, content, etag=etag, version=version, emails=(f"{name}@example.com",), phones=(phone,))
+    email, phone = f"{name}@example.com", f"+4930{len(text):06}"
+    contact = {"name": {"full": text or name}, "emails": [{"address": email}], "phones": [{"number": phone}]}
+    content = json.dumps(contact, separators=(",", ":")).encode()
+    return Upsert(name, content, etag=etag, version=version, emails=(email,), phones=(phone,))
 
 
 def gone(name: str, version: int | None = None) -> Tombstone:

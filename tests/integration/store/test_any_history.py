@@ -13,8 +13,9 @@ from contactsync.activities.store.changes import Alias, CleanChange, Quarantine,
 
 def _versioned(name: str, text: str, version: int | None) -> Upsert:
     """With its name in its content, as a contact's addresses are in a real one's."""
-    content = json.dumps({"uid": name, "name": {"full": text}}, separators=(",", ":")).encode()
-    return replace(upsert(name, text, version=version), content=content)
+    change = upsert(name, text, version=version)
+    content = {"uid": name, **json.loads(change.content)}
+    return replace(change, content=json.dumps(content, separators=(",", ":")).encode())
 
 
 NAMES = ("ada", "ben", "cid")
