@@ -26,21 +26,21 @@ def token_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_one_of_three(token_file: Path) -> None:
+async def test_one_of_three(token_file: Path) -> None:
     """An issuer's tokens, one token, or whoever is on this machine."""
-    assert isinstance(access_of(settings()), LoopbackAccess)
-    assert isinstance(access_of(settings(codec_token_file=token_file)), TokenAccess)
-    oidc = access_of(settings(codec_oidc_issuer=ISSUER, codec_oidc_audience="codec"))
+    assert isinstance(await access_of(settings()), LoopbackAccess)
+    assert isinstance(await access_of(settings(codec_token_file=token_file)), TokenAccess)
+    oidc = await access_of(settings(codec_oidc_issuer=ISSUER, codec_oidc_audience="codec"))
     assert isinstance(oidc, OidcAccess)
     check_bind("0.0.0.0", oidc, tls=True, behind_proxy=False)  # noqa: S104
     with pytest.raises(SettingsError):
         check_bind("0.0.0.0", oidc, tls=False, behind_proxy=False)  # noqa: S104
 
 
-def test_not_two_at_once(token_file: Path) -> None:
+async def test_not_two_at_once(token_file: Path) -> None:
     """A token that is nobody's in particular is no back door beside an issuer's."""
     with pytest.raises(SettingsError, match="one of them"):
-        access_of(settings(codec_oidc_issuer=ISSUER, codec_oidc_audience="codec", codec_token_file=token_file))
+        await access_of(settings(codec_oidc_issuer=ISSUER, codec_oidc_audience="codec", codec_token_file=token_file))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_not_two_at_once(token_file: Path) -> None:
         {"codec_oidc_audience": "codec", "codec_oidc_issuer": "issuer"},
     ],
 )
-def test_settings_that_let_in_nobody_or_everybody(wrong: dict[str, object]) -> None:
+async def test_settings_that_let_in_nobody_or_everybody(wrong: dict[str, object]) -> None:
     """Said at the start: no audience, no certificates, an issuer that is none."""
     with pytest.raises(SettingsError):
-        access_of(settings(**{"codec_oidc_issuer": ISSUER, **wrong}))
+        await access_of(settings(**{"codec_oidc_issuer": ISSUER, **wrong}))
