@@ -141,10 +141,12 @@ async def _set(reference: str, changes: Mapping[str, object]) -> Report:
 async def _list() -> Report:
     async with open_parts() as parts:
         found = await parts.directory.list_tenants()
-    rows = [(each.tenant_id, each.label, each.policy.default_region, each.created_at) for each in found]
+    rows = [
+        (each.tenant_id, each.label, each.policy.default_region, each.created_at, each.disabled_at) for each in found
+    ]
     return Report(
         {"tenants": [_document(each) for each in found]},
-        table(f"{len(found)} tenants", ("tenant", "label", "region", "since"), rows),
+        table(f"{len(found)} tenants", ("tenant", "label", "region", "since", "disabled"), rows),
     )
 
 
@@ -164,6 +166,7 @@ def _one(tenant: "Tenant", title: str, more: dict[str, list[UUID]]) -> Report:
         "fields": ", ".join(sorted(tenant.policy.fields)),
         "deletes unasked": _guard(tenant.policy),
         "since": tenant.created_at,
+        "disabled": tenant.disabled_at,
         **{name: "\n".join(map(str, ids)) or "none" for name, ids in more.items()},
     }
     return Report({"tenant": {**_document(tenant), **more}}, card(title, facts))
@@ -184,4 +187,5 @@ def _document(tenant: "Tenant") -> dict[str, Json]:
         "delete_count": tenant.policy.delete_count,
         "delete_floor": tenant.policy.delete_floor,
         "created_at": tenant.created_at,
+        "disabled_at": tenant.disabled_at,
     }
