@@ -4,6 +4,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.integration.keys.roots import kms_key, transit_key
+from tests.moto_server import REGION
+from tests.openbao import OpenBao
 
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.postgres import owner_connection
@@ -112,6 +115,35 @@ async def test_a_root_key_that_others_may_read(environment: Environment, tmp_pat
     assert environment
     (tmp_path / "root.key").chmod(0o644)
     assert list(await _problems()) == ["root key", "worker"]
+
+
+async def test_a_root_key_in_openbao(environment: Environment, openbao: OpenBao) -> None:
+    """Doctor says of which kind the root key is, and its version; with a mistyped name, what is wrong."""
+    environment.unset("root_key_file")
+    environment.set(
+        vault_address=openbao.address,
+        vault_token_file=str(openbao.token_file),
+        vault_ca_file=str(openbao.ca_file),
+        root_key=f"vault:transit/{await transit_key(openbao)}",
+    )
+    said = {each.check: each.detail for each in await examine()}
+    assert said["root key"] == "a transit key of Vault: wraps and unwraps; version 1"
+    environment.set(root_key="vault:transit/mistyped")
+    assert "not there" in (await _problems())["root key"]
+    environment.set(vault_address=f"https://{LOOPBACK}:{free_port()}")
+    assert "Vault does not answer" in (await _problems())["root key"]
+    environment.unset("vault_token_file")
+    assert f"{PREFIX}VAULT_TOKEN_FILE" in (await _problems())["settings"]
+
+
+async def test_a_root_key_in_kms(environment: Environment, aws: str) -> None:
+    """The same for AWS KMS."""
+    environment.unset("root_key_file")
+    environment.set(root_key=f"aws-kms:{await kms_key(aws)}", aws_endpoint=aws, aws_region=REGION)
+    said = {each.check: each.detail for each in await examine()}
+    assert said["root key"] == "a key of AWS KMS: wraps and unwraps; version 1"
+    environment.set(root_key="aws-kms:6b4a3a5c-0000-4000-8000-000000000000")
+    assert "no such key" in (await _problems())["root key"]
 
 
 async def test_nothing_answers(environment: Environment) -> None:

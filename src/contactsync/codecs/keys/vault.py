@@ -18,7 +18,7 @@ from contactsync.codecs.keys.endpoints import checked_endpoint
 from contactsync.errors import ContactSyncError, Retry, SettingsError
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
-REQUEST_SECONDS: Final = 10.0
+REQUEST_SECONDS: Final = 5.0
 
 _MAX_TOKEN_BYTES: Final = 8 * 1024
 _NO_ROUTE: Final = "the path or key is not there"
@@ -29,7 +29,7 @@ _REFUSALS: Final = {
     404: _NO_ROUTE,
     405: _NO_ROUTE,
 }
-_TRANSIENT: Final = frozenset({408, 412, 425, 429})
+_TRANSIENT: Final = frozenset({408, 412, 425, 429, 472, 473})  # the last two: a standby that does not forward
 
 
 class VaultError(ContactSyncError):
