@@ -64,7 +64,7 @@ def roots_of(checkpoints: Iterable[Checkpoint]) -> Roots:
 
 def notes_in(text: str) -> list[str]:
     """The notes in a file: log lines as JSON objects with a member `checkpoint`, notes one after the other, or both."""
-    lines = text.splitlines()
+    lines = text.replace("\r", "").split("\n")
     plain = "\n".join(line for line in lines if not line.startswith("{")) + "\n"
     return [*_logged(lines), *_NOTES.findall(plain)]
 

@@ -48,6 +48,7 @@ class AuditKind(StrEnum):
     AUDIT_READ = "audit_read"
     AUDIT_EXPORTED = "audit_exported"
     KEY_MADE = "key_made"
+    KEYS_REWRAPPED = "keys_rewrapped"
     KEY_HELD = "key_held"
     KEY_DESTROYED = "key_destroyed"
 

@@ -56,7 +56,7 @@ def verify(  # noqa: PLR0917  # typer passes them by name
     if key is not None and file is None:
         raise typer.BadParameter("only an export is checked with a key that is given", param_hint="--key")
     notes = _notes(checkpoints)
-    show(_verify_file(file, key, notes) if file else _verify(tenant, notes), as_json=as_json)
+    show(verify_export(file, key, notes) if file else verify_logs(tenant, notes), as_json=as_json)
 
 
 @audit.command("export")
@@ -89,7 +89,7 @@ def who_read(
 @audit.command("key")
 def key_(as_json: JsonFlag = False) -> None:
     """Print the public key of checkpoints and certificates; keep it where the database's owners cannot change it."""
-    show(_key(), as_json=as_json)
+    show(show_key(), as_json=as_json)
 
 
 def _when(text: str | None) -> datetime | None:
@@ -101,20 +101,16 @@ def _notes(file: Path | None) -> list[str]:
 
     if file is None:
         return []
-    notes = notes_in(_text(file, "--checkpoints"))
+    try:
+        notes = notes_in(file.read_text("utf-8", "replace"))
+    except OSError:
+        raise typer.BadParameter("this file cannot be read", param_hint="--checkpoints") from None
     if not notes:
         raise typer.BadParameter("there is no checkpoint in this file", param_hint="--checkpoints")
     return notes
 
 
-def _text(file: Path, option: str) -> str:
-    try:
-        return file.read_text("utf-8", "replace")
-    except OSError:
-        raise typer.BadParameter("this file cannot be read", param_hint=option) from None
-
-
-async def _verify(reference: str | None, notes: Sequence[str]) -> Report:
+async def verify_logs(reference: str | None, notes: Sequence[str]) -> Report:
     """Check one log, or all."""
     async with open_parts() as parts:
         tenants = {each.tenant_id for each in await parts.directory.list_tenants()}
@@ -125,13 +121,17 @@ async def _verify(reference: str | None, notes: Sequence[str]) -> Report:
     return _report([_document(each, verdict) for each, verdict in verdicts.items()], verifier, key_is="ours")
 
 
-async def _verify_file(file: Path, key: str | None, notes: Sequence[str]) -> Report:
+async def verify_export(file: Path, key: str | None, notes: Sequence[str]) -> Report:
     """Check an export."""
     from contactsync.codecs.audit.exporting import check_export
     from contactsync.codecs.audit.signing import VerifierKey
 
     verifier = VerifierKey.parse(key) if key is not None else None
-    found = check_export(_text(file, "--file").splitlines(), verifier, notes)
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            found = check_export(lines, verifier, notes)
+    except OSError:
+        raise typer.BadParameter("this file cannot be read", param_hint="--file") from None
     document = {**_document(found.tenant_id, found.verdict), "first": found.first}
     return _report([document], found.verifier, key_is="given" if key is not None else "of the export itself")
 
@@ -218,7 +218,7 @@ async def _find_log(parts: "Parts", reference: str) -> UUID:
     return pick(reference, {*tenants, *await parts.audit_logs.logs()}, TenantNotFound)
 
 
-async def _key() -> Report:
+async def show_key() -> Report:
     async with open_parts() as parts:
         verifier = (await parts.audit_logs.signer()).verifier
     return Report(
