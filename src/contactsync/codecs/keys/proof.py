@@ -61,6 +61,22 @@ class KeyProof:
         faults += _faults(data, opened)
         return Proved(tenant_id, len(versions) + len(data) - len(faults), tuple(faults))
 
+    async def newest_root(self) -> int:
+        """The number of the root version that wraps.
+
+        Raises:
+            RootKeyUnavailable, RootKeyRefused.
+        """
+        return await self._root.newest()
+
+    async def root_of(self, stored: StoredTenantKey) -> int | None:
+        """The number of the root version that wraps a tenant's key; None where it is destroyed, or nobody can tell.
+
+        Raises:
+            RootKeyUnavailable, RootKeyRefused.
+        """
+        return None if stored.wrapped is None else await self._root.version_of(stored.wrapped)
+
     async def _tenant_key(self, stored: StoredTenantKey) -> TenantKey | KeyFault:
         name = TenantKeyName(stored.tenant_id, stored.version, stored.kid)
         try:

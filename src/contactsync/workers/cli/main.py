@@ -23,6 +23,7 @@ from contactsync.workers.cli import (
     deletes,
     demo,
     doctor,
+    key_care,
     keys,
     offboarding,
     processes,
@@ -61,6 +62,7 @@ for group in (
     deletes,
     contacts,
     keys,
+    key_care,
     audit,
 ):
     group.register(app)
