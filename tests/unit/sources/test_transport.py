@@ -26,6 +26,7 @@ from contactsync.activities.sources.transport import (
     mapped,
     open_transport,
 )
+from contactsync.codecs.quiet import HTTP_LOGGERS
 from contactsync.errors import (
     CredentialsRejected,
     SettingsError,
@@ -335,7 +336,7 @@ async def test_p24_libraries_print_nothing(caplog: pytest.LogCaptureFixture) -> 
 def test_every_logger_of_the_libraries_is_switched_off() -> None:
     """Each logger that httpx and httpcore have made is in the list of those switched off."""
     made = {name for name in logging.root.manager.loggerDict if name.split(".")[0] in ("httpx", "httpcore")}
-    assert made <= set(module.LOGGERS)
+    assert made <= set(HTTP_LOGGERS)
 
 
 def test_p24_endpoint_shows_no_secret() -> None:

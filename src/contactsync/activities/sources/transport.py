@@ -5,7 +5,6 @@ header and no word of the other side is in it. Nothing is tried twice here; Temp
 """
 
 import asyncio
-import logging
 import ssl
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping
@@ -22,6 +21,7 @@ from contactsync.activities.sources.checked_wire import CheckedWire
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.source import Credentials
 from contactsync.activities.sources.throttling import patience_asked, windows_of
+from contactsync.codecs.quiet import silence_http
 from contactsync.errors import (
     CredentialsRejected,
     SettingsError,
@@ -42,17 +42,6 @@ MAX_REDIRECTS: Final = 5
 
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-LOGGERS: Final = (
-    "httpx",
-    "httpcore",
-    "httpcore.connection",
-    "httpcore.http11",
-    "httpcore.http2",
-    "httpcore.proxy",
-    "httpcore.socks",
-)
-"""They print URLs, which may hold account names, and headers: they are switched off whatever the levels are."""
 
 MAPPED: Final[tuple[tuple[type[Exception], type[SourceError]], ...]] = (
     (httpx.InvalidURL, SourceAddressWrong),
@@ -304,12 +293,6 @@ def _tls(ca_file: str) -> ssl.SSLContext:
         raise SettingsError("the ca_file of the connection cannot be read; give a PEM file") from None
 
 
-def silence_loggers() -> None:
-    """Switches off the loggers that would print URLs and headers."""
-    for name in LOGGERS:
-        logging.getLogger(name).disabled = True
-
-
 @asynccontextmanager
 async def open_transport(endpoint: Endpoint, wire: httpx.AsyncBaseTransport | None = None) -> AsyncGenerator[Transport]:
     """A transport for one connection, closed at the end. `wire` replaces the network, and the look at its addresses.
@@ -318,7 +301,7 @@ async def open_transport(endpoint: Endpoint, wire: httpx.AsyncBaseTransport | No
         SettingsError: the `ca_file` cannot be read.
         CredentialsRejected: the secret cannot be sent.
     """
-    silence_loggers()
+    silence_http()
     tls = _tls(endpoint.ca_file)
     async with httpx.AsyncClient(
         transport=wire or CheckedWire(endpoint.addresses, tls),

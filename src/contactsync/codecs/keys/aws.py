@@ -3,6 +3,7 @@
 from typing import Final, Protocol, cast
 
 from contactsync.codecs.keys.endpoints import checked_endpoint
+from contactsync.codecs.quiet import silence_aws
 from contactsync.errors import SettingsError
 
 CONNECT_SECONDS: Final = 3.0
@@ -26,6 +27,7 @@ def aws_client(service: str, region: str | None, endpoint: str | None) -> object
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     except ImportError:
         raise SettingsError("boto3 is not installed; AWS needs: pip install 'contactsync[aws]'") from None
+    silence_aws()
     config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
     try:
         # its types have one overload for each of AWS's services

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from contactsync.codecs.keys.endpoints import checked_endpoint
+from contactsync.codecs.quiet import silence_http
 from contactsync.errors import ContactSyncError, Retry, SettingsError
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
@@ -125,6 +126,7 @@ class VaultClient:
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
+            silence_http()
             self._client = httpx.AsyncClient(
                 verify=self._tls, trust_env=False, follow_redirects=False, timeout=httpx.Timeout(REQUEST_SECONDS)
             )
