@@ -17,6 +17,7 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Worker
 from tests.integration.codecs.everything import Failing, Said, echo, planted
 from tests.integration.codecs.histories import payloads_in
+from tests.unit.codecs.server.people import People
 
 from contactsync.codecs.audit.chain import Soundness
 from contactsync.codecs.audit.log import AuditKind
@@ -28,6 +29,8 @@ from contactsync.codecs.payloads.connect import connect
 from contactsync.codecs.server.access import Access, LoopbackAccess, TokenAccess
 from contactsync.codecs.server.app import codec_app
 from contactsync.codecs.server.opening import DatabaseTrail
+from contactsync.codecs.server.rates import DEFAULT_RATE, Rate
+from contactsync.codecs.server.roles import Grants, Tenants
 from contactsync.codecs.server.serve import Tls, serving
 from contactsync.errors import DatabaseRefused, SettingsError
 from contactsync.postgres import Database
@@ -64,11 +67,11 @@ async def codec_database(database_urls: DatabaseUrls) -> AsyncIterator[Database]
 
 @asynccontextmanager
 async def codec_server(
-    database: Database, root: FileRootKey, access: Access, *, encode: bool = False
+    database: Database, root: FileRootKey, access: Access, *, encode: bool = False, rate: Rate = DEFAULT_RATE
 ) -> AsyncGenerator[str]:
     """A running codec server; its URL."""
     ring = KeyRing(PostgresKeyStore(database), root)
-    app = codec_app(ring, DatabaseTrail(database), access, encode=encode)
+    app = codec_app(ring, DatabaseTrail(database), access, encode=encode, rate=rate)
     async with serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -151,6 +154,43 @@ async def test_the_temporal_command_sends_the_token(
         code, output = await temporal(temporal_server, *show, url)
         assert code != 0
         assert "payloads" not in output
+
+
+async def test_the_temporal_command_gives_a_reason(
+    temporal_server: TemporalServer, client: Client, codec_database: Database, root: FileRootKey
+) -> None:
+    """A reader who says why in a header sees bodies whole; without the header masked; another's stay ciphertext."""
+    workflow_id = await failed_workflow(client)
+    reader = Grants(Tenants(frozenset({TENANT})), Tenants(frozenset({TENANT})))
+    access = People({"reader": reader, "stranger": Grants()})
+    show = ("workflow", "show", "--workflow-id", workflow_id, "-o", "json", "--codec-endpoint")
+    async with codec_server(codec_database, root, access) as url:
+        as_reader = (*show, url, "--codec-auth", "Bearer reader")
+        code, whole = await temporal(temporal_server, *as_reader, "--codec-header", "X-ContactSync-Reason=test:OPS-1")
+        assert (code, planted(1) in b"".join(shown_in(whole)).decode()) == (0, True)
+        code, in_path = await temporal(temporal_server, *show, f"{url}/reason/test", *as_reader[-2:])
+        assert (code, shown_in(in_path)) == (0, shown_in(whole))
+        code, masked = await temporal(temporal_server, *as_reader)
+        assert (code, planted(1) in masked, MASKED in [json.loads(data) for data in shown_in(masked)]) == (
+            0,
+            False,
+            True,
+        )
+        code, sealed = await temporal(temporal_server, *show, url, "--codec-auth", "Bearer stranger")
+        assert code == 0, sealed
+        assert all(data.startswith(b"CS1") for data in shown_in(sealed))
+
+
+async def test_the_temporal_command_only_waits_when_it_is_too_fast(
+    temporal_server: TemporalServer, client: Client, codec_database: Database, root: FileRootKey
+) -> None:
+    """It sends one request after the other: over its rate it is slower, and still shows everything."""
+    workflow_id = await failed_workflow(client)
+    show = ("workflow", "show", "--workflow-id", workflow_id, "-o", "json", "--codec-endpoint")
+    async with codec_server(codec_database, root, LoopbackAccess(), rate=Rate(50, 1)) as url:
+        code, output = await temporal(temporal_server, *show, url)
+    assert code == 0, output
+    assert not any(data.startswith(b"CS1") for data in shown_in(output))
 
 
 async def test_the_temporal_command_seals_what_it_sends(
