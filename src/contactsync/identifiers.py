@@ -41,6 +41,11 @@ def platform_workflow_id(name: str) -> str:
     return f"platform/{PLATFORM_TENANT}/{name}"
 
 
+def rotate_workflow_id(tenant_id: UUID) -> str:
+    """`rotate/{tenant}`: one rotation of a tenant's keys at a time."""
+    return f"rotate/{tenant_id}"
+
+
 def offboard_workflow_id(tenant_id: UUID) -> str:
     """`platform/{nil}/offboard/{tenant}`: it is the platform's, since it outlives the tenant's keys."""
     return f"{platform_workflow_id('offboard')}/{tenant_id}"

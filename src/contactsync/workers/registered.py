@@ -7,8 +7,18 @@ from contactsync.workflows.checkpoint_logs import CheckpointLogs
 from contactsync.workflows.connection_sync import ConnectionSync
 from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 from contactsync.workflows.offboard_tenant import OffboardTenant
+from contactsync.workflows.purge_expired import PurgeExpired
+from contactsync.workflows.rotate_tenant_key import RotateTenantKey
 
-WORKFLOWS: Final[tuple[type, ...]] = (ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant, CheckpointLogs)
+WORKFLOWS: Final[tuple[type, ...]] = (
+    ConnectionSync,
+    Backfill,
+    DestroyExpiredKeys,
+    OffboardTenant,
+    CheckpointLogs,
+    PurgeExpired,
+    RotateTenantKey,
+)
 """What a worker runs. A new workflow is added here."""
 
 

@@ -161,6 +161,12 @@ class Reindexing:
         return None if found is None else (found, FIRST)
 
 
+async def work_since(database: Database, tenant_id: UUID, since: float) -> int:
+    """How many passes and backfills are under way that began before a time, in seconds since the epoch."""
+    async with database.transaction(tenant_id) as connection:
+        return int(await connection.fetchval(_SQL["work_since"], tenant_id, since))
+
+
 def _contact(content: bytes) -> Contact:
     try:
         return Contact.model_validate_json(content)

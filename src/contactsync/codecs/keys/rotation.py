@@ -55,8 +55,8 @@ class KeyRotation:
             raise TenantNotFound
         return held[-1].epoch
 
-    async def add_version(self, tenant_id: UUID, version: int) -> None:
-        """Make this version of the tenant's key, unless it is there: what is wrapped from now on is wrapped by it.
+    async def add_version(self, tenant_id: UUID, version: int) -> bool:
+        """Make this version of the tenant's key, unless it is there (False): it wraps from now on.
 
         Raises:
             TenantNotFound: the tenant has no key, or the one before is missing.
@@ -65,11 +65,12 @@ class KeyRotation:
         newest = await self._newest(tenant_id)
         if version > newest.version + 1:
             raise TenantNotFound
-        if version == newest.version + 1:
-            key = TenantKey(new_kid(), tenant_id, version, new_secret())
-            await self._store.add_tenant_key(
-                StoredTenantKey(key.kid, tenant_id, version, await wrap_tenant_key(self._root, key))
-            )
+        if version <= newest.version:
+            return False
+        key = TenantKey(new_kid(), tenant_id, version, new_secret())
+        wrapped = await wrap_tenant_key(self._root, key)
+        kept = await self._store.add_tenant_key(StoredTenantKey(key.kid, tenant_id, version, wrapped))
+        return kept.kid == key.kid
 
     async def rewrap_children(self, tenant_id: UUID, version: int) -> int:
         """Wrap the tenant's data keys by this version, those that an older one wraps; answers how many.
@@ -87,6 +88,11 @@ class KeyRotation:
     async def retire_versions(self, tenant_id: UUID, version: int) -> int:
         """Destroy the versions before this one that wrap nothing any more; answers how many."""
         return await self._store.retire_tenant_keys(tenant_id, version, self._clock())
+
+    async def older_versions(self, tenant_id: UUID, version: int) -> int:
+        """How many versions before this one are not destroyed."""
+        versions = await self._store.tenant_keys(tenant_id)
+        return sum(key.version < version and key.wrapped is not None for key in versions)
 
     async def add_epoch(self, tenant_id: UUID, purpose: KeyPurpose, epoch: int) -> None:
         """Make the row or index key of this epoch, unless it is there.
