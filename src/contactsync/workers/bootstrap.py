@@ -22,6 +22,7 @@ from contactsync.activities.store.holds import Holds
 from contactsync.activities.store.migrate import check_schema
 from contactsync.activities.store.offboarding import Offboardings
 from contactsync.activities.store.passes import Passes
+from contactsync.codecs.audit.key_trail import DatabaseKeyTrail
 from contactsync.codecs.audit.logs import AuditLogs
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
@@ -166,7 +167,7 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
         keys_url = settings.keys_database()
         keys = database if keys_url == settings.database() else await _database(stack, keys_url, settings)
         root = await stack.enter_async_context(opened_root(settings))
-        ring = KeyRing(PostgresKeyStore(keys), root)
+        ring = KeyRing(PostgresKeyStore(keys), root, trail=DatabaseKeyTrail(database))
         await check_schema(database)
         yield Parts(settings, database, ring, await stack.enter_async_context(opened_secrets(settings)))
 

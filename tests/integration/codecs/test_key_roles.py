@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from contactsync.codecs.audit.chain import Entry
+from contactsync.codecs.audit.key_trail import DatabaseKeyTrail
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.key import KeyPurpose, new_kid
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
@@ -212,3 +214,21 @@ async def _waiting_for_a_lock(database: Database) -> None:
             async with database.transaction() as connection:
                 if await connection.fetchval(query):
                     return
+
+
+async def test_every_key_that_is_made_is_in_its_tenants_log_once(database: Database, tmp_path: Path) -> None:
+    """However many rings make a tenant and its day's key at once, the log has one entry for each key that is kept."""
+    tenant_id = uuid4()
+    root = FileRootKey.create(tmp_path / "root.key")
+    rings = [KeyRing(PostgresKeyStore(database), root, trail=DatabaseKeyTrail(database)) for _ in range(4)]
+    await asyncio.gather(*(ring.create_tenant(tenant_id) for ring in rings))
+    keys = await asyncio.gather(*(ring.payload_key(tenant_id) for ring in rings))
+    kept = await PostgresKeyStore(database).data_keys(tenant_id, list(KeyPurpose))
+    async with database.transaction(tenant_id) as connection:
+        rows = await connection.fetch("SELECT entry FROM audit.entry")
+    entries = [Entry.model_validate_json(row["entry"]) for row in rows]
+    assert {(each.kind, each.actor) for each in entries} == {("key_made", "key-ring")}
+    told = [each.detail["kid"] for each in entries if each.detail["key"] != "tenant"]
+    assert sorted(told) == sorted(key.kid.hex() for key in kept)
+    assert {key.kid for key in keys} <= {key.kid for key in kept}
+    assert [each.detail["version"] for each in entries if each.detail["key"] == "tenant"] == [1]

@@ -12,7 +12,7 @@ from contactsync.codecs.keys.key import DataKey, KeyPurpose, TenantKey, new_kid,
 from contactsync.codecs.keys.proof import KeyProof
 from contactsync.codecs.keys.root import RootKeyProvider, TenantKeyName, unwrap_tenant_key, wrap_tenant_key
 from contactsync.codecs.keys.rotation import KeyRotation
-from contactsync.codecs.keys.store import KeyStore, StoredDataKey, StoredTenantKey
+from contactsync.codecs.keys.store import KeyStore, KeyTrail, StoredDataKey, StoredTenantKey
 from contactsync.codecs.keys.wrapping import unwrap_data_key, wrap_data_key
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import KeyDestroyed, KeyUnknown, TenantNotFound
@@ -63,8 +63,11 @@ class KeyRing:
         clock: Callable[[], datetime] = now_utc,
         monotonic: Callable[[], float] = time.monotonic,
         policy: RingPolicy = DEFAULT_POLICY,
+        trail: KeyTrail | None = None,
     ) -> None:
+        """`trail` is told of every key that this ring makes, once it is stored."""
         self._store = store
+        self._trail = trail
         self._root = root
         self._clock = clock
         self._policy = policy
@@ -207,7 +210,9 @@ class KeyRing:
         if await self._store.tenant_key(tenant_id) is None:
             key = TenantKey(new_kid(), tenant_id, _FIRST, new_secret())
             wrapped = await wrap_tenant_key(self._root, key)
-            await self._store.add_tenant_key(StoredTenantKey(key.kid, tenant_id, key.version, wrapped))
+            kept = await self._store.add_tenant_key(StoredTenantKey(key.kid, tenant_id, key.version, wrapped))
+            if self._trail is not None and kept.kid == key.kid:
+                await self._trail.tenant_key_made(kept)
 
     async def _load_tenant_key(self, name: tuple[UUID, int | None]) -> TenantKey:
         """The tenant's key of a version, or its newest (None)."""
@@ -244,6 +249,12 @@ class KeyRing:
 
     async def _kept(self, key: DataKey) -> StoredDataKey:
         """A new key, wrapped and stored; or the one that another process stored before."""
+        kept = await self._added(key)
+        if self._trail is not None and kept.kid == key.kid:
+            await self._trail.data_key_made(kept)
+        return kept
+
+    async def _added(self, key: DataKey) -> StoredDataKey:
         newest = (key.tenant_id, None)
         try:
             return await self._store.add_data_key(wrap_data_key(await self._tenant_keys.get(newest), key))

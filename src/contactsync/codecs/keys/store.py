@@ -53,6 +53,14 @@ class KeyCount:
     next_destroy: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyTally:
+    """How many payload keys of all tenants are held, and how many are overdue: see `KeyCount`."""
+
+    held: int
+    overdue: int
+
+
 class KeyStore(Protocol):
     """The key store. All methods raise DatabaseError's subclasses when the store is a database that fails."""
 
@@ -99,6 +107,10 @@ class KeyStore(Protocol):
         """How the keys of one tenant, or of all, stand at a time; by tenant and purpose."""
         ...
 
+    async def tally(self, at: datetime) -> KeyTally:
+        """What somebody should look at, at a time; cheap, however many keys there are."""
+        ...
+
     async def held(self) -> Sequence[StoredDataKey]:
         """All keys that are held, by destroy date."""
         ...
@@ -135,4 +147,16 @@ class KeyStore(Protocol):
 
     async def health(self) -> None:
         """Read something, and return if that works."""
+        ...
+
+
+class KeyTrail(Protocol):
+    """Where it is written down that a key was made."""
+
+    async def tenant_key_made(self, key: StoredTenantKey) -> None:
+        """A tenant key of a new tenant."""
+        ...
+
+    async def data_key_made(self, key: StoredDataKey) -> None:
+        """A data key."""
         ...
