@@ -90,6 +90,13 @@ def _of_look(look: Look) -> Iterable[str]:
     yield _block("contactsync_temporal_up", "Whether Temporal answers.", [({}, look.temporal)])
     if look.worker is not None:
         yield _block("contactsync_worker_up", "Whether a worker asks Temporal for work.", [({}, look.worker)])
+    if look.keys is not None:
+        yield _block(
+            "contactsync_keys_held", "Payload keys that open executions keep from their end.", [({}, look.keys.held)]
+        )
+        yield _block(
+            "contactsync_keys_overdue", "Payload keys past their end that nobody destroyed.", [({}, look.keys.overdue)]
+        )
     yield _block("contactsync_connections", "Connections, by kind of source.", _by_kind(look.standings))
     yield _block("contactsync_connections_late", "Connections past their objective.", _late_by_kind(look))
     yield from _of_each(look.standings)

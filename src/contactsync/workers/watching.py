@@ -12,7 +12,8 @@ from typing import Final
 
 from contactsync.activities.store.freshness import Freshness, Standing
 from contactsync.activities.store.passes import COMPLETED
-from contactsync.errors import SourceThrottled, TemporalError
+from contactsync.codecs.keys.store import KeyStore, KeyTally
+from contactsync.errors import DatabaseError, SourceThrottled, TemporalError
 from contactsync.workers.bootstrap import administering_client
 from contactsync.workers.conditions import Condition
 from contactsync.workers.refusals import known_code, sentence_of
@@ -80,20 +81,23 @@ class Late:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found. `temporal`: it answers; `worker`: one asks it for work (None where nobody can say)."""
+    """What one look found. `temporal`: it answers; `worker`: one asks it for work (None where nobody can say); `keys`:
+    those whose end is held up (None where this user may not see the key store)."""
 
     at: datetime
     standings: tuple[Standing, ...]
     late: tuple[Late, ...]
     temporal: bool
     worker: bool | None
+    keys: KeyTally | None = None
 
 
 class Watch:
     """Looks at every connection; keeps one connection to Temporal while that answers."""
 
-    def __init__(self, freshness: Freshness, settings: Settings) -> None:
+    def __init__(self, freshness: Freshness, settings: Settings, keys: KeyStore | None = None) -> None:
         self._freshness = freshness
+        self._keys = keys
         self._settings = settings
         self._syncs: Syncs | None = None
 
@@ -107,7 +111,13 @@ class Watch:
         syncs, worker = await self._reached()
         late = await _explained([each for each in standings if each.late], syncs, worker=bool(worker))
         at = standings[0].at if standings else datetime.now(UTC)
-        return Look(at, standings, late, temporal=syncs is not None, worker=worker)
+        return Look(at, standings, late, temporal=syncs is not None, worker=worker, keys=await self._tally(at))
+
+    async def _tally(self, at: datetime) -> KeyTally | None:
+        try:
+            return await self._keys.tally(at) if self._keys is not None else None
+        except DatabaseError:
+            return None
 
     async def _reached(self) -> tuple[Syncs | None, bool | None]:
         """Temporal, where it answers, and whether a worker asks it for work."""

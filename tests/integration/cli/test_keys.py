@@ -16,8 +16,10 @@ from contactsync.identifiers import PLATFORM_TENANT
 from contactsync.postgres import Database
 from contactsync.workers.bootstrap import opened_root
 from contactsync.workers.cli.key_care import end_keys, key_status, verify_keys
+from contactsync.workers.cli.watch import look_once
 from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.provision import DatabaseUrls
+from contactsync.workers.settings import PREFIX
 
 DAY = timedelta(days=1)
 
@@ -111,6 +113,19 @@ async def test_altered_keys_are_found(site: Site, postgres_server: PostgresServe
     ]
     assert {each["key"] for each in document["faults"]} == {row_key.kid.hex()}
     assert report.picture() is not None
+
+
+async def test_the_watch_counts_what_is_held_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch, database_urls: DatabaseUrls
+) -> None:
+    """Held and overdue keys are in every look; a watch that may not see the key store says so and goes on."""
+    tenant_id = await site.tenant()
+    held, _ = await _key_of(site, tenant_id, 41), await _key_of(site, tenant_id, 40)
+    await site.parts.ring.store.hold_data_key(held.kid, datetime.now(UTC))
+    assert printed(await look_once())["keys"] == {"held": 1, "overdue": 1}
+    monkeypatch.setenv(f"{PREFIX}KEYS_DATABASE_URL", f"{database_urls.app}_that_is_not_there")
+    document = printed(await look_once())
+    assert (document["keys"], document["connections"]) == (None, 0)
 
 
 async def test_nothing_is_verified_without_the_root_key(site: Site) -> None:

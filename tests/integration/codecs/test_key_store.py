@@ -11,7 +11,7 @@ import pytest
 from contactsync.codecs.keys.key import KeyPurpose, new_kid
 from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
-from contactsync.codecs.keys.store import KeyCount, KeyStore, StoredDataKey, StoredTenantKey
+from contactsync.codecs.keys.store import KeyCount, KeyStore, KeyTally, StoredDataKey, StoredTenantKey
 from contactsync.errors import KeyDestroyed
 from contactsync.postgres import Database
 
@@ -174,6 +174,8 @@ async def test_counts(store: KeyStore, tenant_id: UUID) -> None:
         KeyCount(tenant_id, KeyPurpose.PAYLOAD, 3, 1, 1, 1, 3, NOW + 15 * DAY),
         KeyCount(tenant_id, KeyPurpose.ROW, 1, 0, 0, 0, 1, None),
     ]
+    assert await store.tally(NOW + 16 * DAY) == KeyTally(held=1, overdue=1)
+    assert await store.tally(NOW) == KeyTally(held=1, overdue=0)
     assert list(await store.counts(NOW, uuid4())) == []
     assert len(await store.counts(NOW)) == 2
 

@@ -1,5 +1,6 @@
 """What a look of the freshness watch found, as Prometheus text."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from contactsync.activities.store.freshness import Standing
+from contactsync.codecs.keys.store import KeyTally
 from contactsync.workers.metrics import Board, board_app, render
 from contactsync.workers.watching import Cause, Late, Look, Reason
 
@@ -100,6 +102,14 @@ def test_what_is_not_known_is_left_out() -> None:
     silent = render(_board(None))
     assert "contactsync_watch_up 0\n" in silent
     assert "contactsync_connection" not in silent
+
+
+def test_keys_whose_end_is_held_up() -> None:
+    """Counted where the watch may see the key store, and missing where it may not: no number is not nought."""
+    text = render(_board(replace(_look(), keys=KeyTally(held=2, overdue=3))))
+    assert "contactsync_keys_held 2\n" in text
+    assert "contactsync_keys_overdue 3\n" in text
+    assert "contactsync_keys" not in render(_board(_look()))
 
 
 def test_labels_are_escaped() -> None:

@@ -71,6 +71,11 @@ WHERE $2::uuid IS NULL OR tenant_id = $2
 GROUP BY tenant_id, purpose
 ORDER BY tenant_id, purpose COLLATE "C"
 
+-- name: tally
+-- By the two partial indexes alone.
+SELECT (SELECT count(*) FROM keys.data_key WHERE wrapped IS NOT NULL AND held_at IS NOT NULL) AS held,
+    (SELECT count(*) FROM keys.data_key WHERE wrapped IS NOT NULL AND held_at IS NULL AND destroy_at <= $1) AS overdue
+
 -- name: held
 -- All that are held, of all tenants.
 SELECT kid, tenant_id, purpose, epoch, tenant_version, wrapped, encrypt_until, destroy_at, held_at

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from contactsync.codecs.keys.key import KeyPurpose
-from contactsync.codecs.keys.store import KeyCount, StoredDataKey, StoredTenantKey
+from contactsync.codecs.keys.store import KeyCount, KeyTally, StoredDataKey, StoredTenantKey
 from contactsync.errors import KeyDestroyed
 
 
@@ -75,6 +75,11 @@ class MemoryKeyStore:
             if tenant_id in {None, key.tenant_id}:
                 groups.setdefault((key.tenant_id, key.purpose), []).append(key)
         return tuple(_count(at, *name, groups[name]) for name in sorted(groups))
+
+    async def tally(self, at: datetime) -> KeyTally:
+        """See `KeyStore`."""
+        counts = await self.counts(at)
+        return KeyTally(sum(count.held for count in counts), sum(count.overdue for count in counts))
 
     async def held(self) -> Sequence[StoredDataKey]:
         """See `KeyStore`."""

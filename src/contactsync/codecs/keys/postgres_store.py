@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from contactsync.codecs.keys.key import KeyPurpose
-from contactsync.codecs.keys.store import KeyCount, StoredDataKey, StoredTenantKey
+from contactsync.codecs.keys.store import KeyCount, KeyTally, StoredDataKey, StoredTenantKey
 from contactsync.errors import DatabaseRefused, KeyDestroyed
 from contactsync.postgres import Database, Row, load_queries
 
@@ -79,6 +79,12 @@ class PostgresKeyStore:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(_QUERIES["counts"], at, tenant_id)
         return tuple(_count(row) for row in rows)
+
+    async def tally(self, at: datetime) -> KeyTally:
+        """See `KeyStore`."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(_QUERIES["tally"], at)
+        return KeyTally(row["held"], row["overdue"]) if row else KeyTally(0, 0)
 
     async def held(self) -> Sequence[StoredDataKey]:
         """See `KeyStore`."""

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,17 +82,23 @@ async def look_once() -> Report:
 async def _opened() -> "AsyncGenerator[tuple[Watch, Settings]]":
     """A watch on the settings' database: it needs no root key, and opens nothing."""
     from contactsync.activities.store.freshness import Freshness
+    from contactsync.codecs.keys.postgres_store import PostgresKeyStore
     from contactsync.postgres import Database
     from contactsync.workers.setting_secrets import with_password
     from contactsync.workers.settings import load_settings
     from contactsync.workers.watching import Watch
 
     settings = await with_password(load_settings())
-    database = await Database.connect(settings.database(), max_size=2, statement_cache=settings.statement_cache)
-    try:
-        yield Watch(Freshness(database), settings), settings
-    finally:
-        await database.close()
+    async with AsyncExitStack() as stack:
+
+        async def opened(url: str) -> Database:
+            database = await Database.connect(url, max_size=2, statement_cache=settings.statement_cache)
+            stack.push_async_callback(database.close)
+            return database
+
+        database = await opened(settings.database())
+        keys = await opened(settings.keys_database()) if settings.keys_database_url is not None else database
+        yield Watch(Freshness(database), settings, PostgresKeyStore(keys)), settings
 
 
 async def _watch(every: float, address: tuple[str, int] | None, *, as_json: bool) -> None:
@@ -196,7 +202,10 @@ def _line(at: datetime, text: str) -> None:
 
 
 def _title(look: "Look") -> str:
-    return f"{len(look.standings)} connections, {len(look.late)} late"
+    title = f"{len(look.standings)} connections, {len(look.late)} late"
+    if look.keys is not None and (look.keys.held or look.keys.overdue):
+        title += f"; {look.keys.held} keys held, {look.keys.overdue} overdue: see `contactsync keys status`"
+    return title
 
 
 def _document(look: "Look") -> dict[str, Json]:
@@ -206,6 +215,7 @@ def _document(look: "Look") -> dict[str, Json]:
         "temporal": look.temporal,
         "worker": look.worker,
         "held": sum(each.held for each in look.standings),
+        "keys": None if look.keys is None else {"held": look.keys.held, "overdue": look.keys.overdue},
         "late": [_late_document(each) for each in look.late],
     }
 
