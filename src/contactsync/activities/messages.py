@@ -95,6 +95,7 @@ class PassTicket(ConnectionRef):
     jitter_seconds: int = 60
     paused: str | None = None
     holding: bool = False  # deletions wait for approval
+    stages: bool = False  # large payloads stand outside the history: the run ends with the pass, and they go
 
 
 class PartRef(Message):

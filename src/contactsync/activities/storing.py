@@ -1,6 +1,7 @@
 """The activities that write: open a pass, upsert a page, close a pass, record a pause, decide about held deletions."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from temporalio import activity
 
@@ -26,17 +27,19 @@ from contactsync.activities.store.contacts import WORKER, Contacts
 from contactsync.activities.store.directory import Directory
 from contactsync.activities.store.holds import Holds
 from contactsync.activities.store.passes import Passes
+from contactsync.codecs.payloads.staging import Stage, StagedRun
 
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """What the writing activities work with."""
+    """What the writing activities work with. `stage`: where large payloads stand, if anywhere but in the history."""
 
     contacts: Contacts
     passes: Passes
     directory: Directory
     backfills: Backfills
     holds: Holds
+    stage: Stage | None = None
 
     @activity.defn(name=OPEN_PASS)
     async def open_pass(self, request: OpenPass) -> PassTicket:
@@ -48,7 +51,9 @@ class Storing:
         """
         ticket = await self.passes.open(request)
         holding = await self.holds.open_hold(request) is not None
-        return ticket.model_copy(update={"holding": holding})
+        if self.stage is not None:
+            await self.stage.drop_earlier_runs(_this_run(request.tenant_id))
+        return ticket.model_copy(update={"holding": holding, "stages": self.stage is not None})
 
     @activity.defn(name=UPSERT_PAGE)
     async def upsert_page(self, page: CleanPage) -> PageResult:
@@ -82,3 +87,10 @@ class Storing:
         """
         async with heartbeating():
             return await self.holds.decide(request)
+
+
+def _this_run(tenant_id: UUID) -> StagedRun:
+    info = activity.info()
+    assert info.workflow_id is not None  # noqa: S101  # these activities belong to workflows
+    assert info.workflow_run_id is not None  # noqa: S101
+    return StagedRun(tenant_id, info.workflow_id, UUID(info.workflow_run_id))

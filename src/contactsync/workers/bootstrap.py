@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from contactsync.activities.fetching import Fetching
     from contactsync.activities.key_life import KeyLife
     from contactsync.activities.offboarding import Offboarding
+    from contactsync.activities.purging import Purging
+    from contactsync.activities.rotating import Rotating
     from contactsync.activities.storing import Storing
+    from contactsync.codecs.payloads.staging import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,15 @@ class Parts:
         return Freshness(self.database)
 
     @property
+    def stage(self) -> "Stage | None":
+        """Where large payloads stand, if not in Temporal's history."""
+        if not self.settings.external_storage_bytes:
+            return None
+        from contactsync.codecs.payloads.staging import Stage
+
+        return Stage(self.database)
+
+    @property
     def audit_logs(self) -> AuditLogs:
         """The audit logs of all tenants."""
         return AuditLogs(self.database, self.ring)
@@ -129,7 +141,7 @@ class Parts:
         """The writing activities."""
         from contactsync.activities.storing import Storing
 
-        return Storing(self.contacts, self.passes, self.directory, self.backfills, self.holds)
+        return Storing(self.contacts, self.passes, self.directory, self.backfills, self.holds, self.stage)
 
     def backfilling(self) -> "Backfilling":
         """The activities of backfills as a whole."""
@@ -146,6 +158,19 @@ class Parts:
         from contactsync.activities.key_life import KeyLife, VisibleExecutions
 
         return KeyLife(self.ring.store, self.database, VisibleExecutions(client))
+
+    def purging(self, client: "Client") -> "Purging":
+        """The activities that take away what was kept for a time only; `client` knows which runs have ended."""
+        from contactsync.activities.purging import Purging
+        from contactsync.codecs.payloads.staging import Stage
+
+        return Purging(Stage(self.database), client)
+
+    def rotating(self) -> "Rotating":
+        """The activities of key rotation."""
+        from contactsync.activities.rotating import Rotating
+
+        return Rotating(self.database, self.ring)
 
     def offboarding(self) -> "Offboarding":
         """The activities of an offboarding."""
@@ -180,8 +205,11 @@ async def _database(stack: AsyncExitStack, url: str, settings: Settings) -> Data
     return database
 
 
-async def temporal_client(settings: Settings, ring: KeyRing, *workflows: type) -> "Client":
-    """A client that seals: there is no other. It knows the names of our workflows, and of those given beside them.
+async def temporal_client(
+    settings: Settings, ring: KeyRing, *workflows: type, stage: "Stage | None" = None
+) -> "Client":
+    """A client that seals: there is no other. It knows the names of our workflows, and of those given beside them, and
+    reads and writes large payloads on the stage, if there is one.
 
     Raises:
         TemporalUnavailable, TemporalRefused.
@@ -196,6 +224,7 @@ async def temporal_client(settings: Settings, ring: KeyRing, *workflows: type) -
         tls=settings.temporal_tls,
         api_key=await secret_of(settings, "temporal_api_key"),
         names=names_of(*WORKFLOWS, *workflows),
+        storage=stage.storage(settings.external_storage_bytes) if stage else None,
     )
 
 

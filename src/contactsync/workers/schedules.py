@@ -25,6 +25,7 @@ from contactsync.identifiers import platform_workflow_id
 from contactsync.workers.refusals import temporal_errors
 from contactsync.workflows.checkpoint_logs import CheckpointLogs
 from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
+from contactsync.workflows.purge_expired import PurgeExpired
 
 _CALL: Final = timedelta(seconds=20)
 
@@ -56,6 +57,7 @@ class Planned:
 
 SCHEDULES: Final[tuple[Planned, ...]] = (
     Planned("destroy-expired-keys", DestroyExpiredKeys.__name__, every=timedelta(hours=1)),
+    Planned("purge-expired", PurgeExpired.__name__, every=timedelta(hours=1), offset=timedelta(minutes=30)),
     Planned("checkpoint-logs", CheckpointLogs.__name__, every=timedelta(minutes=1)),
 )
 """All there are; each workflow here is one that every worker knows."""

@@ -30,7 +30,7 @@ async def run_worker(settings: Settings, interceptors: Sequence[Interceptor] = (
     """
     async with opened(settings) as parts:
         await parts.ring.check()
-        client = await temporal_client(settings, parts.ring)
+        client = await temporal_client(settings, parts.ring, stage=parts.stage)
         await parts.ring.create_tenant(PLATFORM_TENANT)  # what runs by the clock is sealed under its keys
         await ensure_schedules(client, settings.task_queue)
         async with flushing(parts.settings.keys_database(), parts.ring), make_worker(parts, client, interceptors):
@@ -44,7 +44,7 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
     fetching, cleaning = parts.fetching(), parts.cleaning()
     storing, backfilling = parts.storing(), parts.backfilling()
     key_life, offboarding = parts.key_life(client), parts.offboarding()
-    auditing = parts.auditing()
+    auditing, rotating = parts.auditing(), parts.rotating()
     return Worker(
         client,
         task_queue=parts.settings.task_queue,
@@ -63,6 +63,7 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
             backfilling.close_backfill,
             key_life.judge_keys,
             key_life.settle_keys,
+            parts.purging(client).purge_staged,
             offboarding.disable_tenant,
             offboarding.enable_tenant,
             offboarding.stop_workflows,
@@ -70,6 +71,11 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
             offboarding.delete_rows,
             offboarding.delete_executions,
             offboarding.certify,
+            rotating.plan_rotation,
+            rotating.rotate_keys,
+            rotating.reindex_rows,
+            rotating.reseal_rows,
+            rotating.retire_keys,
         ],
         interceptors=[*interceptors, ActivityLogs()],
         max_concurrent_activities=parts.settings.max_activities,

@@ -76,6 +76,7 @@ class ConnectionSync:
         self._misbehaved = args.misbehaved
         self._holding = args.holding
         self._waiting_until: float | None = None
+        self._stages = False
         self._goes_on = True
 
     @workflow.run
@@ -90,7 +91,7 @@ class ConnectionSync:
             await self._record_pause()
             if self._work_is_due():
                 await self._pass(None)
-            if self._should_continue_as_new():
+            if self._stages or self._should_continue_as_new():
                 await self._continue_when_idle()
 
     @workflow.update
@@ -263,7 +264,7 @@ class ConnectionSync:
 
     async def _pages(self, ticket: PassTicket) -> str:
         """Walk to the source's present; `paused` when a pause came in between, `under_way` when the run is too long."""
-        self._holding, self._page = ticket.holding, ticket.page
+        self._holding, self._page, self._stages = ticket.holding, ticket.page, ticket.stages
         if self._paused is not None and (self._goes_on or ticket.paused is not None):
             return PAUSED
         steps = self._steps.pages(ticket, thorough=self._goes_on)

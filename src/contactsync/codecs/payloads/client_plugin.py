@@ -12,7 +12,7 @@ import temporalio.client
 import temporalio.worker
 from temporalio.client import ClientConfig, WorkflowHistory
 from temporalio.common import HeaderCodecBehavior
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, ExternalStorage
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import ConnectConfig, ServiceClient
 from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, WorkflowReplayResult, WorkflowRunner
@@ -37,26 +37,29 @@ PASSED_THROUGH: Final = (
 """Modules that the workflow sandbox takes from outside: loading cryptography in it a second time ends the worker."""
 
 
-def sealing_converter(ring: KeyRing) -> DataConverter:
-    """Messages converted, errors cut to the closed list, everything sealed."""
+def sealing_converter(ring: KeyRing, storage: ExternalStorage | None = None) -> DataConverter:
+    """Messages converted, errors cut to the closed list, everything sealed; large payloads then go to `storage`."""
     return DataConverter(
         payload_converter_class=MessageConverter,
         payload_codec=SealingCodec(ring),
         failure_converter_class=SealedFailureConverter,
+        external_storage=storage,
     )
 
 
 class SealingPlugin(temporalio.client.Plugin, temporalio.worker.Plugin):
     """Sets data converter, header codec, sandbox, a runtime and identity that tell nothing of the host, and the guard
     of what travels in clear. `names`: the workflows, signals, queries and updates there are; None: any name that code
-    could have.
+    could have. `storage`: where large payloads go once they are sealed (`staging`).
 
     Give it to a client; the client's workers have it from there. A `Replayer` needs it in `plugins`, and in `namespace`
     the namespace in which the histories were written, since payloads are bound to it.
     """
 
-    def __init__(self, ring: KeyRing, names: Collection[str] | None = None) -> None:
-        self._converter: Final = sealing_converter(ring)
+    def __init__(
+        self, ring: KeyRing, names: Collection[str] | None = None, storage: ExternalStorage | None = None
+    ) -> None:
+        self._converter: Final = sealing_converter(ring, storage)
         self._names: Final = names
 
     def name(self) -> str:

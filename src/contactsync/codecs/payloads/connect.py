@@ -8,6 +8,7 @@ from typing import Final
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.converter import ExternalStorage
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from contactsync.codecs.keys.ring import KeyRing
@@ -39,6 +40,7 @@ async def connect(
     tls: bool | TLSConfig = False,
     api_key: str | None = None,
     names: Collection[str] | None = None,
+    storage: ExternalStorage | None = None,
 ) -> Client:
     """A client that seals.
 
@@ -49,6 +51,7 @@ async def connect(
         tls: True for the system's certificates.
         api_key: for Temporal Cloud; it is sent over TLS only.
         names: the workflows, signals, queries and updates there are; None: any name that code could have.
+        storage: where large payloads go once they are sealed.
 
     Raises:
         TemporalUnavailable: nothing answers there.
@@ -57,7 +60,8 @@ async def connect(
     if api_key is not None and not tls:
         raise TemporalRefused("an API key is only sent over TLS; turn TLS on")
     _check_address(address)
-    client = await _connected(address, namespace, ring, names=names, tls=tls, api_key=api_key)
+    plugin = SealingPlugin(ring, names, storage)
+    client = await _connected(address, namespace, plugin, tls, api_key)
     with temporal_errors():
         await _check_namespace(client)
     return client
@@ -79,13 +83,7 @@ def _check_address(address: str) -> None:
 
 
 async def _connected(
-    address: str,
-    namespace: str,
-    ring: KeyRing,
-    *,
-    names: Collection[str] | None,
-    tls: bool | TLSConfig,
-    api_key: str | None,
+    address: str, namespace: str, plugin: SealingPlugin, tls: bool | TLSConfig, api_key: str | None
 ) -> Client:
     try:
         return await Client.connect(
@@ -93,7 +91,7 @@ async def _connected(
             namespace=namespace,
             tls=tls,
             api_key=api_key,
-            plugins=[SealingPlugin(ring, names)],
+            plugins=[plugin],
             connect_timeout=timedelta(seconds=_CONNECT_SECONDS),
         )
     except ValueError:

@@ -77,4 +77,4 @@ async def open_syncs(parts: "Parts") -> "Syncs":
     from contactsync.workers.bootstrap import temporal_client
     from contactsync.workers.syncs import Syncs
 
-    return Syncs(await temporal_client(parts.settings, parts.ring), parts.settings.task_queue)
+    return Syncs(await temporal_client(parts.settings, parts.ring, stage=parts.stage), parts.settings.task_queue)

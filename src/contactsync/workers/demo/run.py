@@ -51,7 +51,7 @@ async def told_demo(screen: Screen) -> AsyncGenerator[Told]:
         running.push_async_callback(codec_server.stop)
         settings = settings_of(stack)
         parts = await running.enter_async_context(opened(settings))
-        client = await temporal_client(settings, parts.ring)
+        client = await temporal_client(settings, parts.ring, stage=parts.stage)
         story = Story(stack, carddav, parts, client, screen, await stack.start_worker())
         running.push_async_callback(story.stop_worker)
         yield Told(await story.tell(), stack, carddav)
