@@ -1,6 +1,7 @@
 """An engine in this process: real PostgreSQL, real Temporal, a worker, and sources in memory."""
 
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -51,6 +52,13 @@ class Engine:
 @pytest.fixture
 async def engine(database: Database, temporal_server: TemporalServer, tmp_path: Path) -> AsyncGenerator[Engine]:
     """A running engine."""
+    async with running_engine(database, temporal_server, tmp_path) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def running_engine(database: Database, temporal_server: TemporalServer, folder: Path) -> AsyncGenerator[Engine]:
+    """An engine whose new root key is in the folder."""
     settings = Settings.model_validate(
         {
             "temporal_address": temporal_server.address,
@@ -59,7 +67,7 @@ async def engine(database: Database, temporal_server: TemporalServer, tmp_path: 
             "page_rows": 100,
         }
     )
-    ring = KeyRing(PostgresKeyStore(database), FileRootKey.create(tmp_path / "root.key"))
+    ring = KeyRing(PostgresKeyStore(database), FileRootKey.create(folder / "root.key"))
     parts = Parts(settings, database, ring)
     client = await temporal_client(settings, ring)
     async with make_worker(parts, client):

@@ -1,13 +1,15 @@
 """A tenant's end on real Temporal and real PostgreSQL: nothing of it opens any more, and nobody else is harmed."""
 
+from collections.abc import AsyncGenerator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
-from tests.integration.engine.conftest import Engine
-from tests.integration.engine.held import Held, held_of, keys_of
+from tests.integration.engine.conftest import Engine, running_engine
+from tests.integration.engine.held import Held, KeyCopy, held_of, keys_of
 
 from contactsync.activities.certificate import Certificate, read_certificate
 from contactsync.activities.executions import Executions
@@ -19,6 +21,10 @@ from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.keys.root import wrap_tenant_key
 from contactsync.codecs.keys.store import StoredTenantKey
 from contactsync.errors import KeyDestroyed, OffboardingNotFound, TenantDisabled
+from contactsync.postgres import Database
+from contactsync.workers.embedded.postgres import PostgresServer
+from contactsync.workers.embedded.provision import drop_database, make_database, make_logins
+from contactsync.workers.embedded.temporal import TemporalServer
 from contactsync.workers.offboards import Offboards
 from contactsync.workers.syncs import Sync
 
@@ -38,11 +44,6 @@ async def synced(engine: Engine, tenant_id: UUID | None = None) -> Sync:
 def offboards(engine: Engine) -> Offboards:
     """The class under test."""
     return Offboards(engine.syncs.client, engine.syncs.task_queue)
-
-
-def another_process(engine: Engine, folder: Path) -> KeyRing:
-    """Keys as a process has them that has cached nothing."""
-    return KeyRing(PostgresKeyStore(engine.parts.database), FileRootKey(folder / "root.key"))
 
 
 async def offboarded(engine: Engine, tenant_id: UUID) -> Certificate:
@@ -76,76 +77,115 @@ async def held(engine: Engine, tenant_id: UUID) -> Held:
     return await held_of(engine.parts.database, engine.syncs.client, tenant_id)
 
 
-async def test_nothing_of_the_tenant_opens_any_more(engine: Engine, tmp_path: Path) -> None:
-    """Every row and payload copied before is noise to every process, and there is none in the live stores."""
-    sync = await synced(engine)
-    before = await held(engine, sync.tenant_id)
-    keys = await keys_of(engine.parts.ring, sync.tenant_id)
-    whole = (len(before.rows), len(before.payloads))
-    assert whole > (PEOPLE, 10)
-    assert await before.opened_by(engine.parts.ring) == whole
+@dataclass(frozen=True)
+class Ended:
+    """A tenant that is gone, another that is not, and what was held of both before."""
 
-    certificate = await offboarded(engine, sync.tenant_id)
+    engine: Engine
+    folder: Path
+    gone: Sync
+    before: Held
+    keys: KeyCopy
+    theirs: Sync
+    their_before: Held
+    their_keys: KeyCopy
+    their_rows: dict[str, int]
+    their_executions: int
+    certificate: Certificate
 
-    for ring in (engine.parts.ring, another_process(engine, tmp_path)):
-        assert await before.opened_by(ring) == (0, 0)
+
+@pytest.fixture(scope="module")
+async def ended(
+    postgres_server: PostgresServer,
+    database_template: str,
+    temporal_server: TemporalServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncGenerator[Ended]:
+    """One offboarding for all who look at what is left: the server takes its time to forget executions."""
+    name, folder = f"test_{uuid4().hex}", tmp_path_factory.mktemp("ended")
+    await make_database(postgres_server, name, template=database_template)
+    urls = (await make_logins(postgres_server)).urls(postgres_server.port, name)
+    database = await Database.connect(urls.app)
+    async with running_engine(database, temporal_server, folder) as engine:
+        yield await _ended(engine, folder)
+    await database.close()
+    await drop_database(postgres_server, name)
+
+
+async def _ended(engine: Engine, folder: Path) -> Ended:
+    gone, theirs, ring = await synced(engine), await synced(engine), engine.parts.ring
+    before, keys = await held(engine, gone.tenant_id), await keys_of(ring, gone.tenant_id)
+    assert await before.opened_by(ring) == (len(before.rows), len(before.payloads))
+    assert (len(before.rows), len(before.payloads)) > (PEOPLE, 10)
+    return Ended(
+        engine=engine,
+        folder=folder,
+        gone=gone,
+        before=before,
+        keys=keys,
+        theirs=theirs,
+        their_before=await held(engine, theirs.tenant_id),
+        their_keys=await keys_of(ring, theirs.tenant_id),
+        their_rows=await rows_left(engine, theirs.tenant_id),
+        their_executions=await Executions(engine.syncs.client, theirs.tenant_id).count(),
+        certificate=await offboarded(engine, gone.tenant_id),
+    )
+
+
+async def test_nothing_of_the_tenant_opens_any_more(ended: Ended) -> None:
+    """Every row and payload copied before is noise to every process, whatever it has cached."""
+    other_process = KeyRing(PostgresKeyStore(ended.engine.parts.database), FileRootKey(ended.folder / "root.key"))
+    for ring in (ended.engine.parts.ring, other_process):
+        assert await ended.before.opened_by(ring) == (0, 0)
         with pytest.raises(KeyDestroyed):
-            await ring.payload_key(sync.tenant_id)
-    assert await rows_left(engine, sync.tenant_id) == {"tenant": 1, "offboarding": 1, "certificate": 1}
-    assert await Executions(engine.syncs.client, sync.tenant_id).count() == 0
-    assert certificate.rows["contact"] == PEOPLE
-    assert certificate.executions > 0
-    assert certificate.executions_left == 0
-    kids = {key.kid.hex() for key in (*keys.tenant_keys, *keys.data_keys)}
+            await ring.payload_key(ended.gone.tenant_id)
+
+
+async def test_nothing_of_the_tenant_is_there_any_more(ended: Ended) -> None:
+    """No row but what tells of the offboarding, no execution, and the certificate names and counts what went."""
+    tenant_id = ended.gone.tenant_id
+    assert await rows_left(ended.engine, tenant_id) == {"tenant": 1, "offboarding": 1, "certificate": 1}
+    assert await Executions(ended.engine.syncs.client, tenant_id).count() == 0
+    certificate = ended.certificate
+    assert (certificate.rows["contact"], certificate.executions > 0, certificate.executions_left) == (PEOPLE, True, 0)
+    kids = {key.kid.hex() for key in (*ended.keys.tenant_keys, *ended.keys.data_keys)}
     assert {kid for several in certificate.keys.values() for kid in several} == kids
-    await nothing_begins(engine, sync, certificate)
 
 
-async def nothing_begins(engine: Engine, sync: Sync, certificate: Certificate) -> None:
-    """No connection, no sync, and no new keys under the same id; offboarding it again changes nothing."""
-    with pytest.raises(TenantDisabled):
-        await engine.connect(sync.tenant_id, {"made_up": 1})
-    with pytest.raises(KeyDestroyed):
-        await engine.syncs.start(sync)
-    with pytest.raises(KeyDestroyed):
-        await engine.parts.directory.add_tenant("again", tenant_id=sync.tenant_id)
-    assert await offboarded(engine, sync.tenant_id) == certificate
-
-
-async def test_what_backups_can_do(engine: Engine, tmp_path: Path) -> None:
+async def test_what_backups_can_do(ended: Ended) -> None:
     """Wrapped data keys are noise without the tenant's key, whichever is put in its place; a whole backup of the key
     store, with the root key, still opens: that is why the certificate says when the last of them ends."""
-    sync = await synced(engine)
-    before = await held(engine, sync.tenant_id)
-    keys = await keys_of(engine.parts.ring, sync.tenant_id)
-    certificate = await offboarded(engine, sync.tenant_id)
-
-    root = FileRootKey(tmp_path / "root.key")
-    (old,) = keys.tenant_keys
+    root, before = FileRootKey(ended.folder / "root.key"), ended.before
+    (old,) = ended.keys.tenant_keys
     forged = TenantKey(old.kid, old.tenant_id, old.version, new_secret())
     put = StoredTenantKey(old.kid, old.tenant_id, old.version, await wrap_tenant_key(root, forged))
-    assert await before.opened_by(KeyRing(await keys.store(put), root)) == (0, 0)
-    assert await before.opened_by(KeyRing(await keys.store(), root)) == (len(before.rows), len(before.payloads))
-    assert certificate.final_at == certificate.effective_at + timedelta(days=30)
-    until = {each.what: each.until for each in certificate.residuals}
-    assert until["key_store_backups"] == certificate.final_at
+    assert await before.opened_by(KeyRing(await ended.keys.store(put), root)) == (0, 0)
+    assert await before.opened_by(KeyRing(await ended.keys.store(), root)) == (len(before.rows), len(before.payloads))
+    until = {each.what: each.until for each in ended.certificate.residuals}
+    assert until["key_store_backups"] == ended.certificate.effective_at + timedelta(days=30)
 
 
-async def test_every_other_tenant_is_unharmed(engine: Engine) -> None:
+async def test_every_other_tenant_is_unharmed(ended: Ended) -> None:
     """Another tenant keeps each row, key and execution, and syncs on."""
-    theirs, gone = await synced(engine), await synced(engine)
-    before, rows = await held(engine, theirs.tenant_id), await rows_left(engine, theirs.tenant_id)
-    executions = await Executions(engine.syncs.client, theirs.tenant_id).count()
-    keys = await keys_of(engine.parts.ring, theirs.tenant_id)
-
-    await offboarded(engine, gone.tenant_id)
-
-    assert await rows_left(engine, theirs.tenant_id) == rows
+    engine, theirs, before = ended.engine, ended.theirs, ended.their_before
+    assert await rows_left(engine, theirs.tenant_id) == ended.their_rows
     assert await before.opened_by(engine.parts.ring) == (len(before.rows), len(before.payloads))
-    assert await keys_of(engine.parts.ring, theirs.tenant_id) == keys
-    assert await Executions(engine.syncs.client, theirs.tenant_id).count() == executions
+    assert await keys_of(engine.parts.ring, theirs.tenant_id) == ended.their_keys
+    assert await Executions(engine.syncs.client, theirs.tenant_id).count() == ended.their_executions
     assert (await engine.sync(theirs)).outcome == "completed"
     assert len(await engine.held(theirs)) == PEOPLE
+
+
+async def test_nothing_begins_for_a_tenant_that_is_gone(ended: Ended) -> None:
+    """No connection, no sync, and no new keys under the same id; offboarding it again changes nothing."""
+    engine, gone = ended.engine, ended.gone
+    with pytest.raises(TenantDisabled):
+        await engine.connect(gone.tenant_id, {"made_up": 1})
+    with pytest.raises(KeyDestroyed):
+        await engine.syncs.start(gone)
+    with pytest.raises(KeyDestroyed):
+        await engine.parts.directory.add_tenant("again", tenant_id=gone.tenant_id)
+    assert await offboarded(engine, gone.tenant_id) == ended.certificate
 
 
 async def test_the_quarantine_can_be_cancelled(engine: Engine) -> None:

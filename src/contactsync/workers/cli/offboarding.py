@@ -1,5 +1,6 @@
 """`contactsync tenant offboard` and `tenant certificate`: the end of a tenant."""
 
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from contactsync.workers.cli.confirming import YesFlag, confirm
 from contactsync.workers.cli.offboarding_view import certificate_report, status_report
 from contactsync.workers.cli.options import JsonFlag, TenantArgument, parse_duration, show_duration
 from contactsync.workers.cli.output import Report, note
-from contactsync.workers.cli.running import actor, open_parts, open_syncs, show
+from contactsync.workers.cli.running import actor, open_parts, open_syncs, run, show
 from contactsync.workers.cli.tenants import find_tenant, tenants
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ def certificate(
     as_json: JsonFlag = False,
 ) -> None:
     """Show the certificate of a tenant that was offboarded, after checking its signature."""
-    show(certificate_of_tenant(tenant, signed=signed), as_json=as_json)
+    if signed and not as_json:
+        sys.stdout.write(run(signed_note(tenant)))
+    else:
+        show(certificate_of_tenant(tenant), as_json=as_json)
 
 
 async def start_offboarding(reference: str, quarantine: timedelta, *, yes: bool) -> Report:
@@ -109,16 +113,25 @@ async def status_of(reference: str) -> Report:
         return await status_report(parts, _offboards(await open_syncs(parts)), tenant_id)
 
 
-async def certificate_of_tenant(reference: str, *, signed: bool) -> Report:
+async def certificate_of_tenant(reference: str) -> Report:
     """The certificate, its signature checked against this installation's key."""
     async with open_parts() as parts:
-        tenant_id = (await find_tenant(parts.directory, reference)).tenant_id
-        text = await parts.offboardings.certificate(tenant_id)
-        if text is None:
-            raise OffboardingNotFound(
-                "this tenant has no certificate yet; `contactsync tenant offboard --status` says why"
-            )
-        return await certificate_report(parts, text, signed=signed)
+        return await certificate_report(parts, await _note_of(parts, reference))
+
+
+async def signed_note(reference: str) -> str:
+    """The signed note, after the same check."""
+    async with open_parts() as parts:
+        text = await _note_of(parts, reference)
+        await certificate_report(parts, text)
+    return text
+
+
+async def _note_of(parts: "Parts", reference: str) -> str:
+    text = await parts.offboardings.certificate((await find_tenant(parts.directory, reference)).tenant_id)
+    if text is None:
+        raise OffboardingNotFound("this tenant has no certificate yet; `contactsync tenant offboard --status` says why")
+    return text
 
 
 async def _cancel(parts: "Parts", runs: "Offboards", tenant_id: "UUID") -> None:

@@ -8,8 +8,6 @@ from contactsync.workers.cli.output import Json, Report, at, card
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from rich.console import RenderableType
-
     from contactsync.activities.certificate import Certificate
     from contactsync.activities.offboarding_messages import OffboardProgress
     from contactsync.activities.store.offboarding import Offboarding
@@ -54,7 +52,7 @@ async def status_report(parts: "Parts", runs: "Offboards", tenant_id: "UUID") ->
     return Report({"offboarding": document}, card("offboarding", facts | {"rows deleted": _sum(found)}))
 
 
-async def certificate_report(parts: "Parts", note: str, *, signed: bool) -> Report:
+async def certificate_report(parts: "Parts", note: str) -> Report:
     """The certificate that a note holds.
 
     Raises:
@@ -65,19 +63,10 @@ async def certificate_report(parts: "Parts", note: str, *, signed: bool) -> Repo
 
     verifier = audit_signer(await parts.ring.audit_key()).verifier
     read = read_certificate(note, [verifier])
-    document: dict[str, Json] = {**read.model_dump(mode="json")}
     return Report(
-        {"certificate": document, "note": note, "verifier": verifier.text},
-        (lambda: _text(note))
-        if signed
-        else card("certificate of an offboarding", _facts(read) | {"key": verifier.text}),
+        {"certificate": read.model_dump(mode="json"), "note": note, "verifier": verifier.text},
+        card("certificate of an offboarding", _facts(read) | {"key": verifier.text}),
     )
-
-
-def _text(note: str) -> "RenderableType":
-    from rich.text import Text
-
-    return Text(note.rstrip("\n"), no_wrap=True, overflow="ignore")
 
 
 def _state(found: "Offboarding | None", progress: "OffboardProgress | None", *, certified: bool) -> str:
