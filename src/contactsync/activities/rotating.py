@@ -89,9 +89,10 @@ class Rotating:
             OpenRefused: a contact was altered; the older index key stays.
             KeysError, DatabaseError.
         """
-        place, rows, until = (request.connection_id, request.contact_id), 0, time.monotonic() + SLICE_SECONDS
+        rows, until = 0, time.monotonic() + SLICE_SECONDS
+        place: tuple[UUID, UUID] | None = (request.connection_id, request.contact_id)
         async with heartbeating():
-            while place is not None and time.monotonic() < until:
+            while place is not None and (rows == 0 or time.monotonic() < until):
                 batch = await with_sealer(
                     self.database,
                     self.ring,
@@ -159,7 +160,7 @@ class Rotating:
     async def _resealed(self, request: ResealRows, until: float | None) -> RowsResealed:
         place: Place | None = Place(request.table, request.after, request.skip)
         rows = unreadable = 0
-        while place is not None and (until is None or time.monotonic() < until):
+        while place is not None and (until is None or rows == 0 or time.monotonic() < until):
             batch = await with_sealer(
                 self.database,
                 self.ring,
