@@ -16,6 +16,7 @@ from contactsync.codecs.keys.vault_root import VaultRootKey
 from contactsync.errors import Retry, RootKeyRefused, RootKeyUnavailable, SettingsError
 
 TOKEN: Final = "hvs.made-up"
+TOO_LONG: Final = b'{"data": {"note": "' + b"x" * MAX_ANSWER_BYTES + b'"}}'
 NAME: Final = TenantKeyName(UUID(int=7), 1, bytes(16))
 
 
@@ -51,7 +52,18 @@ async def test_each_status_has_its_meaning(token_file: Path, status: int, error:
     assert len(answer.asked) == 1
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'"text"', b"\xff", b"[" * 100_000, b"x" * (MAX_ANSWER_BYTES + 1)])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(token_file: Path, status: int) -> None:
+    """Where an answer points elsewhere, nobody there is shown the token."""
+    async with answering(Answering()) as elsewhere:
+        answer = Answering(status, headers={"location": f"{elsewhere.address}/v1/sys/health"})
+        async with _client(token_file, answer) as client:
+            with pytest.raises(VaultUnavailable, match="redirects elsewhere"):
+                await client.call("POST", "transit/keys/root/rotate", {})
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'"text"', b"\xff", b"[" * 100_000, TOO_LONG])
 async def test_an_answer_of_something_else(token_file: Path, body: bytes) -> None:
     """What is no JSON object, or far too long, is no Vault's answer."""
     async with _client(token_file, Answering(200, body)) as client:
