@@ -3,6 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from contactsync.activities.key_messages import DestroyExpired
     from contactsync.activities.messages import BackfillArgs, SyncArgs
 
 
@@ -24,3 +25,13 @@ class AnotherBackfill:
     async def run(self, args: BackfillArgs) -> None:
         """Start a timer where the real one starts an activity."""
         await workflow.sleep(args.troubles + 1)
+
+
+@workflow.defn(name="DestroyExpiredKeys")
+class AnotherDestruction:
+    """Not `DestroyExpiredKeys`."""
+
+    @workflow.run
+    async def run(self, args: DestroyExpired | None = None) -> None:
+        """Start a timer where the real one starts an activity."""
+        await workflow.sleep(1 if args is None else 2)

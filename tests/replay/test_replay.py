@@ -7,21 +7,27 @@ import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
-from tests.replay.another_shape import AnotherBackfill, AnotherSync
+from tests.replay.another_shape import AnotherBackfill, AnotherDestruction, AnotherSync
 from tests.replay.fixture_keys import load_ring
 
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.workflows.backfill import Backfill
 from contactsync.workflows.connection_sync import ConnectionSync
+from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 
 HISTORIES = Path(__file__).parent / "histories"
 RECORDED = sorted(path for path in HISTORIES.glob("*/*.json") if path.name != "keys.json")
 
 
-SHAPES = {"2026-11": 6, "2026-11-backfill": 13}
+SHAPES = {"2026-11": 6, "2026-11-backfill": 13, "2026-11-keys": 3}
 """The recorded shapes, and how many scenarios each has at least."""
 
-CONTROLS = ("2026-11/failures", "2026-11-backfill/failures", "2026-11-backfill/backfill-completed")
+CONTROLS = (
+    "2026-11/failures",
+    "2026-11-backfill/failures",
+    "2026-11-backfill/backfill-completed",
+    "2026-11-keys/keys-nothing-due",
+)
 
 
 async def _replayer(path: Path, tmp_path: Path, *workflows: type) -> Replayer:
@@ -44,7 +50,7 @@ def test_there_are_recorded_histories(shape: str) -> None:
 async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
     """The same commands in the same order, from a history that holds ciphertext only."""
     assert "betelgeuse" not in path.read_text()
-    replayer = await _replayer(path, tmp_path, ConnectionSync, Backfill)
+    replayer = await _replayer(path, tmp_path, ConnectionSync, Backfill, DestroyExpiredKeys)
     await replayer.replay_workflow(_history(path))
 
 
@@ -52,6 +58,6 @@ async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
 async def test_another_shape_does_not_replay(name: str, tmp_path: Path) -> None:
     """The control: workflows with other commands are refused."""
     path = HISTORIES / f"{name}.json"
-    replayer = await _replayer(path, tmp_path, AnotherSync, AnotherBackfill)
+    replayer = await _replayer(path, tmp_path, AnotherSync, AnotherBackfill, AnotherDestruction)
     with pytest.raises(workflow.NondeterminismError):
         await replayer.replay_workflow(_history(path))
