@@ -63,8 +63,12 @@ def _oidc(settings: Settings, issuer: str) -> OidcAccess:
         acr=frozenset(parts_of(settings.codec_oidc_acr)),
         amr=frozenset(parts_of(settings.codec_oidc_amr)),
     )
-    keys = IssuerKeys(issuer, HttpFetch.trusting(settings.codec_oidc_ca_file))
-    return OidcAccess(OidcRules(issuer, settings.codec_oidc_audience, roles), keys)
+    return OidcAccess(OidcRules(issuer, settings.codec_oidc_audience, roles), issuer_keys(settings, issuer))
+
+
+def issuer_keys(settings: Settings, issuer: str) -> IssuerKeys:
+    """The keys of an issuer. Raises SettingsError."""
+    return IssuerKeys(issuer, HttpFetch.trusting(settings.codec_oidc_ca_file))
 
 
 def _tls(settings: Settings) -> Tls | None:

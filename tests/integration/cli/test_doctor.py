@@ -4,11 +4,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from tests.integration.keys.roots import kms_key, transit_key
 from tests.moto_server import REGION
 from tests.openbao import OpenBao
 
 from contactsync.codecs.keys.file_root import FileRootKey
+from contactsync.codecs.server.serve import serving
 from contactsync.postgres import owner_connection
 from contactsync.workers.cli.checks import State, examine
 from contactsync.workers.embedded.ports import LOOPBACK, free_port
@@ -160,3 +165,28 @@ async def test_a_namespace_that_is_not_there(environment: Environment) -> None:
     """Temporal answers, but not for this namespace."""
     environment.set(temporal_namespace="not-there")
     assert "namespace" in (await _problems())["temporal"]
+
+
+async def test_an_issuer_that_cannot_be_asked(environment: Environment) -> None:
+    """Where the codec server lets in the people of an OpenID provider, it is asked for its keys."""
+    environment.set(codec_oidc_issuer=f"http://{LOOPBACK}:{free_port()}", codec_oidc_audience="codec")
+    assert "does not answer" in (await _problems())["issuer"]
+    environment.set(codec_oidc_issuer="https://issuer.example.com?x")
+    assert "https://host/path" in (await _problems())["issuer"]
+
+
+async def test_an_issuer_that_answers(environment: Environment) -> None:
+    """It is who it is said to be, and publishes keys; a slash more is another issuer."""
+    issuer = f"http://{LOOPBACK}:{(port := free_port())}"
+
+    async def document(request: Request) -> Response:
+        found = {"issuer": issuer, "jwks_uri": f"{issuer}/keys"}
+        return JSONResponse({"keys": []} if request.url.path == "/keys" else found)
+
+    app = Starlette(routes=[Route("/{path:path}", document)])
+    async with serving(app, LOOPBACK, port):
+        environment.set(codec_oidc_issuer=issuer, codec_oidc_audience="codec")
+        [finding] = [each for each in await examine() if each.check == "issuer"]
+        assert (finding.state, finding.detail) == (State.OK, "answers, and publishes 0 keys")
+        environment.set(codec_oidc_issuer=f"{issuer}/")
+        assert "another issuer" in (await _problems())["issuer"]

@@ -24,6 +24,9 @@ MAX_DOCUMENT_BYTES: Final = 512 * 1024
 FETCH_SECONDS: Final = 5.0
 DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
 
+_ANOTHER: Final = "what answers there is another issuer; check the setting, and the slash at its end"
+_NO_PROVIDER: Final = "what answers there is no OpenID provider; check the issuer"
+
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets the document at a URL, or raises IssuerUnavailable."""
 
@@ -32,6 +35,10 @@ class IssuerUnavailable(ContactSyncError):
     """the issuer of tokens does not answer; nobody who is new is let in until it does"""
 
     retry = Retry.AGAIN
+
+    def __init__(self, message: str | None = None, *, reason: str = "no_answer") -> None:
+        super().__init__(message)
+        self.reason: Final = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class IssuerKeys:
         self._keys: KeySet | None = None
         self._loaded_at = self._asked_at = float("-inf")
         self._asked = 0
+        self._problem: tuple[str | None, str] = (None, "no_answer")
         self._asking = asyncio.Lock()
 
     async def current(self) -> KeySet:
@@ -96,7 +104,8 @@ class IssuerKeys:
         try:
             keys = await self._load()
         except IssuerUnavailable as error:
-            structlog.get_logger().warning("the issuer of tokens does not answer", code=error.code)
+            structlog.get_logger().warning("the keys of the issuer cannot be had", code=error.code, reason=error.reason)
+            self._problem = (str(error), error.reason)
         else:
             self._loaded_at = self._monotonic()
             self._keys = self._keys if keys == self._keys else keys
@@ -105,7 +114,8 @@ class IssuerKeys:
 
     def _kept(self) -> KeySet:
         if self._keys is None or self._monotonic() >= self._loaded_at + self._times.ttl + self._times.stale:
-            raise IssuerUnavailable
+            message, reason = self._problem
+            raise IssuerUnavailable(message, reason=reason)
         return self._keys
 
     async def _load(self) -> KeySet:
@@ -114,13 +124,11 @@ class IssuerKeys:
                 await self._fetch(self._issuer.removesuffix("/") + DISCOVERY_PATH)
             )
             if found.issuer != self._issuer:  # Discovery §4.3
-                raise IssuerUnavailable(
-                    "what answers there is another issuer; check the setting, a slash at its end too"
-                )
+                raise IssuerUnavailable(_ANOTHER, reason="another_issuer")
             _check_url(found.jwks_uri)
             return KeySet.from_json(await self._fetch(found.jwks_uri))
         except (ValidationError, ValueError, SettingsError):
-            raise IssuerUnavailable("what answers there is no OpenID provider") from None
+            raise IssuerUnavailable(_NO_PROVIDER, reason="no_provider") from None
 
 
 class _Configuration(BaseModel):

@@ -14,6 +14,7 @@ from contactsync.codecs.keys.ring import KeyRing
 from contactsync.errors import ContactSyncError, SettingsError
 from contactsync.postgres import Database, Row, load_queries
 from contactsync.workers.bootstrap import administering_client
+from contactsync.workers.codec_server import access_of, issuer_keys
 from contactsync.workers.root_keys import KINDS, opened_root, root_key, root_key_kind
 from contactsync.workers.search_attributes import missing_attributes
 from contactsync.workers.setting_secrets import with_password
@@ -85,6 +86,8 @@ async def examine() -> list[Finding]:
         return found.findings
     await _examine_database(found, settings)
     await _examine_temporal(found, settings)
+    if settings.codec_oidc_issuer is not None:
+        await _examine_issuer(found, settings, settings.codec_oidc_issuer)
     return found.findings
 
 
@@ -166,6 +169,15 @@ async def _examine_temporal(found: Examination, settings: Settings) -> None:
     await found.check("search attributes", lambda: _attributes(syncs))
     await found.check("worker", lambda: _worker(syncs))
     found.hint("fairness", "cannot be seen from here: a self-hosted Temporal needs matching.enableFairness=true")
+
+
+async def _examine_issuer(found: Examination, settings: Settings, issuer: str) -> None:
+    async def look() -> str:
+        await access_of(settings)
+        keys = await issuer_keys(settings, issuer).current()
+        return f"answers, and publishes {len(keys.keys)} keys"
+
+    await found.check("issuer", look)
 
 
 @asynccontextmanager

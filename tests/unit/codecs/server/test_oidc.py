@@ -1,6 +1,5 @@
 """Whose tokens are let in, and what they entitle to."""
 
-import base64
 import hashlib
 import hmac
 import json
@@ -11,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.unit.codecs.server.signing import AUDIENCE, ISSUER, NOW, Published, SigningKey
+from tests.unit.codecs.server.signing import AUDIENCE, ISSUER, NOW, Published, SigningKey, segment, signed
 
 from contactsync.codecs.server.access import Operator
 from contactsync.codecs.server.issuer import IssuerKeys, IssuerUnavailable, KeyTimes
@@ -143,12 +142,6 @@ async def test_what_is_signed_must_be_claims(access: OidcAccess, payload: bytes)
     assert await let_in(access, token) is None
 
 
-def segment(value: object) -> str:
-    """A part of a token."""
-    data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def forged() -> dict[str, str]:
     """Tokens that must not be let in, by what is wrong with them."""
     good = KEY.token({"roles": ["privacy"]})
@@ -158,7 +151,8 @@ def forged() -> dict[str, str]:
     symmetric = f"{segment({'alg': 'HS256', 'kid': KEY.kid})}.{segment(claims)}"
     rsa_key = rsa.generate_private_key(65537, 2048)
     embedded = {**OTHER_KEY.jwk, "kid": KEY.kid}
-    twice = f'{{"alg":"ES256","kid":"{KEY.kid}","alg":"none"}}'.encode()
+    twice = f'{{"alg":"none","kid":"{KEY.kid}","alg":"ES256"}}'.encode()
+    usual = {"alg": "ES256", "kid": KEY.kid}
     return {
         "no signature": f"{header}.{payload}.",
         "none": f"{segment({'alg': 'none', 'kid': KEY.kid})}.{segment(claims)}.",
@@ -172,12 +166,13 @@ def forged() -> dict[str, str]:
         "unknown key": OTHER_KEY.token(),
         "no key id": KEY.token(kid=None),
         "an empty key id": KEY.token(kid=""),
-        "an extension": KEY.token(crit=["b64"], b64=True),
+        "an extension": signed(KEY, {**usual, "crit": ["b64"], "b64": True}, claims),
+        "an extension in no list": signed(KEY, {**usual, "b64": True}, claims),
         "a type of another kind": KEY.token(typ="logout+jwt"),
         "claims changed": f"{header}.{segment({**claims, 'roles': ['privacy']})}.{signature}",
         "header changed": f"{segment({'alg': 'ES256', 'kid': KEY.kid, 'x': 1})}.{payload}.{signature}",
         "header is a list": f"{segment([])}.{payload}.{signature}",
-        "header with a key twice": f"{segment(twice)}.{payload}.{signature}",
+        "header with a key twice": signed(KEY, twice, claims),
         "a part more": f"{good}.{signature}",
         "a part less": f"{header}.{payload}",
         "padding": f"{good}=",
@@ -189,6 +184,11 @@ def forged() -> dict[str, str]:
         "nothing": "",
         "dots": "..",
     }
+
+
+async def test_what_signed_makes_is_right(access: OidcAccess) -> None:
+    """So that what is refused below is refused for what is wrong with it."""
+    assert await let_in(access, signed(KEY, {"alg": "ES256", "kid": KEY.kid}, USUAL)) is not None
 
 
 @pytest.mark.parametrize("wrong", forged())
