@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from contactsync.workers.cli.main import app
+from contactsync.workers.root_keys import root_key_kind
 from contactsync.workers.settings import PREFIX, Settings
 
 from .tree import ROOT
@@ -23,11 +24,11 @@ WITHOUT_PORT = {"worker"}
 """Listens on nothing, so there is nothing to ask; it ends when it cannot work."""
 
 
-def _run(tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(tool: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603  # a linter of the dev group
         [str(TOOLS / tool), *arguments],
         cwd=ROOT,
-        env={"PATH": os.defpath, "HOME": str(ROOT)},
+        env={"PATH": os.defpath, "HOME": str(ROOT), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -137,6 +138,22 @@ def test_only_those_who_open_hold_the_root_key(services: dict[str, dict[str, Any
     """The root key is given to workers, the codec server and the operator's command, and to no other."""
     holders = {n for n, service in services.items() if "root_key" in {s["source"] for s in service.get("secrets", [])}}
     assert holders == {"worker", "codec-server", "cli"}
+
+
+def test_a_root_key_in_vault_leaves_no_key_here() -> None:
+    """With the file for Vault the same three reach it, with known settings, and nobody holds a root key file."""
+    files = ("--file", "docker-compose.yml", "--file", "deploy/compose.vault.yml")
+    options = ("--profile", "*", "config", "--format", "json")
+    done = _run("docker-compose", *files, *options, CONTACTSYNC_VAULT_ADDRESS="https://vault.example:8200")
+    assert done.returncode == 0, done.stderr
+    services: dict[str, dict[str, Any]] = json.loads(done.stdout)["services"]
+    assert "root_key" not in str([each.get("secrets") for each in services.values()])
+    reaching = {n: each["environment"] for n, each in services.items() if f"{PREFIX}ROOT_KEY" in each["environment"]}
+    assert set(reaching) == {"worker", "codec-server", "cli"}
+    for name, environment in reaching.items():
+        given = {key.removeprefix(PREFIX).lower(): value for key, value in environment.items() if value}
+        assert root_key_kind(Settings.model_validate(given)) == "vault"
+        assert {each["source"] for each in services[name]["volumes"]} == {str(ROOT / "deploy" / "vault")}
 
 
 def test_settings_are_known_ones(services: dict[str, dict[str, Any]]) -> None:
