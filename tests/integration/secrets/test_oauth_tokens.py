@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -154,6 +155,21 @@ async def test_another_worker_goes_on_with_the_newest(site: Site) -> None:
     assert await site.tokens(ref).get(GRANT, second.ask) == "access-1"
     assert await site.tokens(ref).get(GRANT, second.ask, refused="access-1") == "access-2"
     assert (first.sent, second.sent) == ([FIRST], ["refresh-1"])
+
+
+async def test_an_open_source_asks_the_database_once(site: Site) -> None:
+    """A page that takes many requests reads the tokens once; a token that is refused, or near its end, is read anew."""
+    ref = await site.ref()
+    await site.tokens(ref).get(GRANT, giving(1).ask)
+    clock = [time.time()]
+    counting = StoredTokens(site.database, site.ring, ref, lambda: clock[0])
+    nobody = Endpoint(SourceUnavailable)
+    assert await counting.get(GRANT, nobody.ask) == "access-1"
+    await site.tokens(ref).get(GRANT, giving(2).ask, refused="access-1")
+    assert await counting.get(GRANT, nobody.ask) == "access-1", "as it was read"
+    assert await counting.get(GRANT, nobody.ask, refused="access-1") == "access-2"
+    clock[0] += 3600
+    assert await counting.get(GRANT, giving(3).ask) == "access-3"
 
 
 async def test_a_renewed_secret_begins_anew(site: Site) -> None:

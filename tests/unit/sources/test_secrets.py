@@ -1,9 +1,11 @@
 """Secret references."""
 
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.unit.house.tree import ROOT, parsed, python_files
 
 from contactsync.activities.sources.secrets import MAX_SECRET_BYTES, Secrets, check_reference
 from contactsync.errors import SecretUnavailable, SettingsError
@@ -145,3 +147,17 @@ async def test_without_stores() -> None:
     with pytest.raises(SettingsError) as caught:
         await Secrets().resolve("vault:kv/planted#token")
     assert "planted" not in str(caught.value)
+
+
+def test_no_workflow_knows_of_secrets() -> None:
+    """Secrets are resolved inside activities: no workflow, and no message, imports what resolves or holds them."""
+    knowing = {"secrets", "secret_stores", "tokens", "oauth", "reaching", "oauth_tokens"}
+    files = [*python_files("src/contactsync/workflows"), ROOT / "src/contactsync/activities/messages.py"]
+    found = {
+        (path.name, module)
+        for path in files
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and (module := node.module or "").rpartition(".")[2] in knowing
+    }
+    assert len(files) > 3
+    assert found == set()

@@ -66,6 +66,7 @@ class StoredTokens:
         self._ring = ring
         self._ref = ref
         self._clock = clock
+        self._held = Held()  # as it was last read: a page may take many requests
 
     async def get(self, grant: Grant, ask: Ask, *, refused: str = "") -> str:
         """See `Tokens.get`.
@@ -75,15 +76,11 @@ class StoredTokens:
             CredentialsRejected: the provider refuses, or has just refused somebody else.
             KeysError, DatabaseError; as `ask`.
         """
-        sealer = await self._ring.tenant_sealer(self._ref.tenant_id)
+        if token := self._held.token_for(grant, self._clock(), refused):
+            return token
         look, patience = _FIRST_LOOK_SECONDS, time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < patience:
-            standing = await self._read(sealer)
-            token = standing.held.token_for(grant, self._clock(), refused)
-            if not token and (turn := await self._claimed(sealer, standing)):
-                # whatever becomes of this activity: what the provider gives is given once
-                token = await _to_its_end(self._ask(turn, grant, ask))
-            if token:
+            if token := await self._looked(grant, ask, refused):
                 return token
             await asyncio.sleep(look * random.uniform(0.5, 1.0))  # noqa: S311  # so that not all look at once
             look = min(look * 2, _LAST_LOOK_SECONDS)
@@ -98,6 +95,17 @@ class StoredTokens:
         sealer = await self._ring.tenant_sealer(self._ref.tenant_id)
         async with self._database.transaction(self._ref.tenant_id) as connection:
             await connection.execute(_SQL["adopt"], *self._row, self._sealed(sealer, held))
+
+    async def _looked(self, grant: Grant, ask: Ask, refused: str) -> str:
+        """The token that is held, or that the provider gives now; "" where somebody else is asking."""
+        sealer = await self._ring.tenant_sealer(self._ref.tenant_id)
+        standing = await self._read(sealer)
+        if token := standing.held.token_for(grant, self._clock(), refused):
+            self._held = standing.held
+            return token
+        turn = await self._claimed(sealer, standing)
+        # whatever becomes of this activity: what the provider gives is given once
+        return await _to_its_end(self._ask(turn, grant, ask)) if turn else ""
 
     @property
     def _row(self) -> tuple[UUID, UUID]:
