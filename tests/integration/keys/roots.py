@@ -66,14 +66,17 @@ async def transit_key(openbao: OpenBao, **options: object) -> str:
     return key
 
 
-async def kms_key(endpoint: str) -> str:
-    """The id of a new KMS key."""
+async def kms_key(endpoint: str, alias: str | None = None) -> str:
+    """The id of a new KMS key, which has the alias too."""
 
     def create() -> str:
         client: Any = cast("Any", boto3).client("kms", region_name=REGION, endpoint_url=endpoint)
         try:
-            return client.create_key()["KeyMetadata"]["KeyId"]
+            key_id: str = client.create_key()["KeyMetadata"]["KeyId"]
+            if alias is not None:
+                client.create_alias(AliasName=alias, TargetKeyId=key_id)
         finally:
             client.close()
+        return key_id
 
     return await asyncio.to_thread(create)

@@ -159,3 +159,28 @@ async def test_a_ring_hangs_from_it(kind: Kind, opener: Opener, root: RootKeyPro
     assert (await elsewhere.open_payload_key(key.kid)).secret.expose() == key.secret.expose()
     with pytest.raises(RootKeyRefused):
         await KeyRing(store, (await kind.make())()).check()
+
+
+async def test_a_ring_rotates_it(kind: Kind, opener: Opener, root: RootKeyProvider) -> None:
+    """A root rotation wraps every tenant key anew; with the old version destroyed, all that there was still opens."""
+    store, tenants = MemoryKeyStore(), [uuid4(), uuid4()]
+    ring = KeyRing(store, root)
+    for tenant in tenants:
+        await ring.create_tenant(tenant)
+    kids = [(await ring.payload_key(tenant)).kid for tenant in tenants]
+    rotation = ring.rotation()
+    if kind.name != "aws-kms":
+        await rotation.rotate_root()
+        with pytest.raises(RootKeyRefused, match="still wraps 3 tenant keys"):
+            await rotation.destroy_root(1)
+        assert [done async for done in rotation.rewrap_tenant_keys()] == [True] * 3
+        assert [done async for done in rotation.rewrap_tenant_keys()] == [False] * 3
+        await rotation.destroy_root(1)
+    else:  # which version wraps what is not told, so each time all are wrapped anew, and none can be destroyed
+        assert await rotation.rotate_root() == 2
+        assert [done async for done in rotation.rewrap_tenant_keys()] == [True] * 3
+        with pytest.raises(RootKeyRefused):
+            await rotation.destroy_root(1)
+    elsewhere = KeyRing(store, opener())
+    await elsewhere.check()
+    assert [(await elsewhere.open_payload_key(kid)).tenant_id for kid in kids] == tenants

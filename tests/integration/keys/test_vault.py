@@ -6,6 +6,7 @@ import pytest
 from tests.openbao import OpenBao
 
 from contactsync.codecs.keys.vault import VaultClient, VaultRefused, VaultUnavailable
+from contactsync.codecs.keys.vault_root import VaultRootKey
 from contactsync.workers.embedded.folders import write_private
 from contactsync.workers.embedded.ports import LOOPBACK, free_port
 
@@ -71,4 +72,16 @@ async def test_no_token_is_unavailable(openbao: OpenBao, tmp_path: Path) -> None
             path.write_text(content)
         with pytest.raises(VaultUnavailable, match="token file"):
             await client.read("secret/any")
+    await client.close()
+
+
+async def test_a_namespace_is_a_world_of_its_own(openbao: OpenBao) -> None:
+    """With a namespace the client reaches what is in it, and nothing of the one above."""
+    await openbao.client.call("POST", "sys/namespaces/team", {})
+    client = VaultClient(openbao.address, openbao.token_file, openbao.ca_file, "team")
+    await client.call("POST", "sys/mounts/inside", {"type": "transit"})
+    await client.call("POST", "inside/keys/root", {})
+    await VaultRootKey(client, "inside", "root").health()
+    with pytest.raises(VaultRefused):
+        await openbao.client.call("GET", "inside/keys/root")
     await client.close()

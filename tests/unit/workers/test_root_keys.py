@@ -49,7 +49,7 @@ async def test_a_root_key_is_named(given: dict[str, object], kind: str, made: ty
         ({"root_key": "/run/secrets/root_key"}, "begins with"),
         ({"root_key": "gcp-kms:x"}, "begins with"),
         ({"root_key": "vault:transit", **VAULT}, "MOUNT/KEY"),
-        ({"root_key": "vault:/root", **VAULT}, "MOUNT/KEY"),
+        ({"root_key": "vault:/contactsync", **VAULT}, "MOUNT/KEY"),
         ({"root_key": "vault:transit/../sys", **VAULT}, "MOUNT/KEY"),
         ({"root_key": "vault:transit/root?", **VAULT}, "MOUNT/KEY"),
         ({"root_key": "vault:transit/root"}, "VAULT_ADDRESS"),
