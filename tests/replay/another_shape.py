@@ -5,6 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from contactsync.activities.key_messages import DestroyExpired
     from contactsync.activities.messages import BackfillArgs, SyncArgs
+    from contactsync.activities.offboarding_messages import OffboardArgs, OffboardDecision
 
 
 @workflow.defn(name="ConnectionSync")
@@ -35,3 +36,21 @@ class AnotherDestruction:
     async def run(self, args: DestroyExpired | None = None) -> None:
         """Start a timer where the real one starts an activity."""
         await workflow.sleep(1 if args is None else 2)
+
+
+@workflow.defn(name="OffboardTenant")
+class AnotherOffboarding:
+    """Not `OffboardTenant`."""
+
+    @workflow.run
+    async def run(self, args: OffboardArgs) -> None:
+        """Start a timer where the real one starts an activity."""
+        await workflow.sleep(args.quarantine_seconds)
+
+    @workflow.update
+    def approve(self, decision: OffboardDecision) -> None:
+        """Nothing comes of it."""
+
+    @workflow.update
+    def cancel(self, decision: OffboardDecision) -> None:
+        """Nothing comes of it."""

@@ -7,19 +7,20 @@ import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
-from tests.replay.another_shape import AnotherBackfill, AnotherDestruction, AnotherSync
+from tests.replay.another_shape import AnotherBackfill, AnotherDestruction, AnotherOffboarding, AnotherSync
 from tests.replay.fixture_keys import load_ring
 
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.workflows.backfill import Backfill
 from contactsync.workflows.connection_sync import ConnectionSync
 from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
+from contactsync.workflows.offboard_tenant import OffboardTenant
 
 HISTORIES = Path(__file__).parent / "histories"
 RECORDED = sorted(path for path in HISTORIES.glob("*/*.json") if path.name != "keys.json")
 
 
-SHAPES = {"2026-11": 6, "2026-11-backfill": 13, "2026-11-keys": 3}
+SHAPES = {"2026-11": 6, "2026-11-backfill": 13, "2026-11-keys": 3, "2026-11-offboarding": 5}
 """The recorded shapes, and how many scenarios each has at least."""
 
 CONTROLS = (
@@ -27,6 +28,7 @@ CONTROLS = (
     "2026-11-backfill/failures",
     "2026-11-backfill/backfill-completed",
     "2026-11-keys/keys-nothing-due",
+    "2026-11-offboarding/offboarding-cancelled",
 )
 
 
@@ -50,7 +52,7 @@ def test_there_are_recorded_histories(shape: str) -> None:
 async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
     """The same commands in the same order, from a history that holds ciphertext only."""
     assert "betelgeuse" not in path.read_text()
-    replayer = await _replayer(path, tmp_path, ConnectionSync, Backfill, DestroyExpiredKeys)
+    replayer = await _replayer(path, tmp_path, ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant)
     await replayer.replay_workflow(_history(path))
 
 
@@ -58,6 +60,6 @@ async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
 async def test_another_shape_does_not_replay(name: str, tmp_path: Path) -> None:
     """The control: workflows with other commands are refused."""
     path = HISTORIES / f"{name}.json"
-    replayer = await _replayer(path, tmp_path, AnotherSync, AnotherBackfill, AnotherDestruction)
+    replayer = await _replayer(path, tmp_path, AnotherSync, AnotherBackfill, AnotherDestruction, AnotherOffboarding)
     with pytest.raises(workflow.NondeterminismError):
         await replayer.replay_workflow(_history(path))
