@@ -6,6 +6,7 @@ says what it means there, and neither leaves `contactsync` under its own name.
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,9 @@ from contactsync.errors import ContactSyncError, Retry, SettingsError
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 REQUEST_SECONDS: Final = 5.0
+CONNECT_SECONDS: Final = 2.0
 
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?")
 _MAX_TOKEN_BYTES: Final = 8 * 1024
 _NO_ROUTE: Final = "the path or key is not there"
 _REFUSALS: Final = {
@@ -64,8 +67,10 @@ class VaultClient:
         """Nothing is sent yet.
 
         Raises:
-            SettingsError: the address is not usable, or the CA file cannot be read.
+            SettingsError: address or namespace are not usable, or the CA file cannot be read.
         """
+        if namespace and not _NAMESPACE.fullmatch(namespace):
+            raise SettingsError("a namespace of Vault is names with single slashes between them")
         self._base = checked_endpoint(address, "Vault")
         self._token_file = token_file
         self._headers = {"X-Vault-Request": "true", **({"X-Vault-Namespace": namespace} if namespace else {})}
@@ -128,7 +133,10 @@ class VaultClient:
         if self._client is None:
             silence_http()
             self._client = httpx.AsyncClient(
-                verify=self._tls, trust_env=False, follow_redirects=False, timeout=httpx.Timeout(REQUEST_SECONDS)
+                verify=self._tls,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=httpx.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS),
             )
         return self._client
 

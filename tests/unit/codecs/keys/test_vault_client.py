@@ -149,6 +149,13 @@ def test_addresses_that_will_do(token_file: Path, address: str) -> None:
     VaultClient(address, token_file)
 
 
+@pytest.mark.parametrize("namespace", ["a b", "a\nx: y", "ä", "/a", "a//b"])
+def test_a_namespace_is_names(token_file: Path, namespace: str) -> None:
+    """A namespace that no header may carry, or that is none, is said at once."""
+    with pytest.raises(SettingsError, match="namespace"):
+        VaultClient("https://vault.example", token_file, namespace=namespace)
+
+
 def test_a_ca_file_that_is_none(token_file: Path, tmp_path: Path) -> None:
     """A CA file that is missing, or holds no certificate, is said at once."""
     for name in ("none.pem", "token"):
