@@ -226,6 +226,16 @@ async def test_what_a_superuser_does_shows(
         assert again.verdict.flaw is not None
 
 
+async def test_no_part_of_a_broken_log_is_signed(place: Place) -> None:
+    """Entries that are sound are not signed either while one behind them is not."""
+    await place.write(2)
+    await place.signed()
+    await place.write(3)
+    await place.as_superuser("UPDATE audit.entry SET entry = replace(entry, 'token', 'other') WHERE seq = 5")
+    signed = await place.logs.sign(TENANT)
+    assert (signed.checkpoint, signed.verdict.entries, signed.verdict.flaw) == (None, 4, Flaw.ENTRY_ALTERED)
+
+
 async def test_a_tenant_without_a_log_is_missed(place: Place) -> None:
     """Whoever knows that there is such a tenant expects a log."""
     assert (await place.logs.verify(TENANT)).soundness is Soundness.SOUND
@@ -249,6 +259,10 @@ CHECKPOINT_FORGERIES = (
     "INSERT INTO audit.checkpoint SELECT tenant_id, 1, note FROM audit.checkpoint",
     "INSERT INTO audit.checkpoint SELECT tenant_id, 3, note FROM audit.checkpoint",
     "INSERT INTO audit.checkpoint SELECT tenant_id, 4, note FROM audit.checkpoint",
+    "INSERT INTO audit.checkpoint SELECT tenant_id, 1, replace(replace(c.note, E'\\n2\\n', E'\\n1\\n'),"
+    " encode(last.hash, 'base64'), encode(first.hash, 'base64'))"
+    " FROM audit.checkpoint AS c JOIN audit.entry AS last USING (tenant_id) JOIN audit.entry AS first USING (tenant_id)"
+    " WHERE last.seq = 2 AND first.seq = 1",
     "INSERT INTO audit.checkpoint SELECT gen_random_uuid(), 3, note FROM audit.checkpoint",
 )
 

@@ -98,3 +98,19 @@ async def test_the_schema_file_is_the_sum_of_the_migrations(database_urls: Datab
     """docs/schema.sql is what the migrations make; scripts/dump_schema.py writes it anew."""
     made = await asyncio.to_thread(schema_of, database_urls.owner)
     assert made == SCHEMA_FILE.read_text()
+
+
+async def test_audit_logs_that_are_older_than_their_checkpoints_are_counted(empty: str) -> None:
+    """The migration that brings checkpoints finds the logs of all tenants, though its owner is no superuser."""
+    at = NAMES.index("0012_audit_checkpoints")
+    await migrate(empty, bundled_migrations()[:at])
+    tenants = [uuid4(), uuid4()]
+    async with owner_connection(empty) as owner:
+        for tenant in tenants:
+            await owner.execute("SELECT set_config('app.tenant_id', $1, false)", str(tenant))
+            statement = "INSERT INTO audit.entry SELECT $1, 1, 'x', sha256(decode(repeat('00', 32), 'hex') || 'x')"
+            await owner.execute(statement, tenant)
+    assert await migrate(empty) == NAMES[at:]
+    async with owner_connection(empty) as owner:
+        rows = await owner.fetch("SELECT tenant_id, entries, checkpointed FROM audit.chain")
+    assert {tuple(row) for row in rows} == {(tenant, 1, 0) for tenant in tenants}

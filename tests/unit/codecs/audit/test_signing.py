@@ -111,6 +111,16 @@ def test_every_changed_character_is_noticed() -> None:
             verify_note(forged, [SIGNER.verifier])
 
 
+def test_a_signature_has_one_spelling() -> None:
+    """The bits that base64 leaves over in its last letter are zero: no two notes are the same note."""
+    note = sign_note(TEXT, SIGNER)
+    last = note[-3]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    assert note.endswith(f"{last}=\n")
+    with pytest.raises(NoteRefused):
+        verify_note(f"{note[:-3]}{letters[letters.index(last) + 1]}=\n", [SIGNER.verifier])
+
+
 def _with_lines(count: int) -> str:
     note = sign_note(TEXT, SIGNER)
     return note + note.rpartition("\n\n")[2] * (count - 1)
