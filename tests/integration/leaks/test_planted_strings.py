@@ -84,7 +84,7 @@ async def test_planted_strings_are_in_no_channel(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Temporal's database and log, PostgreSQL's data folder and log, our own log at DEBUG, and temporary files."""
+    """Temporal's database and log, PostgreSQL's folder and log, our own log at DEBUG, temporary files, our title."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
@@ -100,6 +100,8 @@ async def test_planted_strings_are_in_no_channel(
     log = (output.out + output.err).encode()
     assert b"fetch_page" in log  # the log is the one that is searched
     assert PLANTED.in_bytes(log) == 0
+    told = b"".join(Path(f"/proc/self/{name}").read_bytes() for name in ("cmdline", "comm"))  # what every user may read
+    assert PLANTED.in_bytes(told) == 0
     for folder in (temporal_server.folder, postgres_server.folder, temporary):
         assert PLANTED.in_tree(folder) == {}
 

@@ -19,10 +19,10 @@ from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, Wo
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.payloads import forms
 from contactsync.codecs.payloads.codec import SealingCodec
 from contactsync.codecs.payloads.converter import MessageConverter
 from contactsync.codecs.payloads.failures import SealedFailureConverter
-from contactsync.codecs.payloads.forms import check_absent, check_task_queue
 from contactsync.codecs.payloads.guard import guarded
 
 CORE_LOGGER: Final = "temporalio.core"
@@ -88,9 +88,9 @@ class SealingPlugin(temporalio.client.Plugin, temporalio.worker.Plugin):
         Raises:
             SealRefused: it has an identity, build id or deployment of its own, or a task queue that could be anything.
         """
-        check_task_queue(config.get("task_queue"))
+        forms.check_task_queue(config.get("task_queue"))
         for name in ("identity", "build_id", "deployment_config"):
-            check_absent(config.get(name))
+            forms.check_absent(config.get(name))
         runner = config["workflow_runner"] if "workflow_runner" in config else None  # noqa: SIM401  # get() is untyped
         config["workflow_runner"] = _passing_through(runner)
         return config
