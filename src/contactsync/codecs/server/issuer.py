@@ -69,7 +69,6 @@ class IssuerKeys:
         self._monotonic = monotonic or time.monotonic
         self._keys: KeySet | None = None
         self._loaded_at = self._asked_at = float("-inf")
-        self._asked = 0
         self._problem: tuple[str | None, str] = (None, "no_answer")
         self._asking = asyncio.Lock()
 
@@ -94,9 +93,8 @@ class IssuerKeys:
 
     async def _asked_again(self) -> KeySet:
         """Ask once, however many want it at the same time, and not too often."""
-        before = self._asked
         async with self._asking:
-            if self._asked == before and self._monotonic() >= self._asked_at + self._times.pause:
+            if self._monotonic() >= self._asked_at + self._times.pause:
                 await self._ask()
         return self._kept()
 
@@ -110,7 +108,6 @@ class IssuerKeys:
             self._loaded_at = self._monotonic()
             self._keys = self._keys if keys == self._keys else keys
         self._asked_at = self._monotonic()
-        self._asked += 1
 
     def _kept(self) -> KeySet:
         if self._keys is None or self._monotonic() >= self._loaded_at + self._times.ttl + self._times.stale:
