@@ -15,7 +15,7 @@ from contactsync.codecs.keys.key import DataKey, KeyPurpose, TenantKey, new_kid,
 from contactsync.codecs.keys.root import RootKeyProvider, TenantKeyName, unwrap_tenant_key, wrap_tenant_key
 from contactsync.codecs.keys.store import KeyStore, StoredDataKey, StoredTenantKey
 from contactsync.codecs.keys.wrapping import unwrap_data_key, wrap_data_key
-from contactsync.errors import KeyDestroyed, TenantNotFound
+from contactsync.errors import KeyDestroyed, RootKeyRefused, TenantNotFound
 
 BATCH: Final = 100
 """Keys that are wrapped again in one transaction."""
@@ -144,11 +144,17 @@ class KeyRotation:
             yield await self._rewrap_tenant_key(key, newest)
 
     async def destroy_root(self, version: int) -> None:
-        """Destroy an older version of the root key. Call it when no tenant key needs it any more: what does, ends.
+        """Destroy an older version of the root key, which wraps no tenant key any more.
 
         Raises:
-            RootKeyRefused: it is the newest, not there, or kept by its provider.
+            RootKeyRefused: it wraps some, is the newest, not there, or kept by its provider; nothing was destroyed.
         """
+        wrapped = [key.wrapped for key in await self._store.tenant_keys() if key.wrapped is not None]
+        needed = [await self._root.version_of(each) == version for each in wrapped]
+        if any(needed) and version != await self._root.newest():
+            raise RootKeyRefused(
+                f"root key version {version} still wraps {sum(needed)} tenant keys; run `contactsync keys rewrap`"
+            )
         await self._root.destroy(version)
 
     async def _rewrap_tenant_key(self, key: StoredTenantKey, newest: int) -> bool:

@@ -8,7 +8,10 @@ import typer
 from contactsync.workers.cli.options import JsonFlag
 from contactsync.workers.cli.output import Report, card, emit
 
-keys = typer.Typer(help="Make the root key that all others hang from, see how keys stand, and end those that are over.", no_args_is_help=True)
+keys = typer.Typer(
+    help="Make the root key that all others hang from, see how keys stand, and end those that are over.",
+    no_args_is_help=True,
+)
 
 
 def register(app: typer.Typer) -> None:

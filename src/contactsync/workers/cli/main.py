@@ -24,6 +24,7 @@ from contactsync.workers.cli import (
     demo,
     doctor,
     key_care,
+    key_rotation,
     keys,
     offboarding,
     processes,
@@ -63,6 +64,7 @@ for group in (
     contacts,
     keys,
     key_care,
+    key_rotation,
     audit,
 ):
     group.register(app)
