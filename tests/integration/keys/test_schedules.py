@@ -82,7 +82,8 @@ async def _triggered(client: Client, planned: Planned) -> DestroyExpired:
     started = actions[-1].action
     assert isinstance(started, ScheduleActionExecutionStartWorkflow)
     assert started.workflow_id.startswith(f"{planned.schedule_id}-20")
-    return await client.get_workflow_handle_for(DestroyExpiredKeys.run, started.workflow_id).result()
+    async with asyncio.timeout(20):
+        return await client.get_workflow_handle_for(DestroyExpiredKeys.run, started.workflow_id).result()
 
 
 async def test_a_schedule_holds_nothing_but_ids(client: Client, planned: Planned) -> None:
