@@ -181,7 +181,8 @@ async def test_a_sync_goes_on_within_the_grace(
     client = await temporal_client(settings, parts.ring)
     syncs, sync = Syncs(client, settings.task_queue), await _connected(parts)
     async with make_worker(parts, client, [AtPage(3, cut)]):
-        result = await syncs.result(sync, await syncs.sync_now(sync))
+        async with asyncio.timeout(BOUNDED):
+            result = await syncs.result(sync, await syncs.sync_now(sync))
         await client.get_workflow_handle(sync.workflow_id).terminate()
     assert stopping.child.ended
     assert root.failed
