@@ -114,6 +114,7 @@ class Offboarding:
         """Look once more that nothing is left, and issue the certificate; one that was issued stays.
 
         Raises:
+            OffboardingNotFound: its end is not decided; nothing was done.
             KeysError, DatabaseError.
         """
         async with heartbeating():
@@ -122,6 +123,10 @@ class Offboarding:
             await self._issue(request)
 
     async def _destroy(self, tenant_id: UUID) -> None:
+        """Destroy the keys of a tenant whose end is decided, and of no other."""
+        found = await self.offboardings.find(tenant_id)
+        if found is None or found.decided_at is None:
+            raise OffboardingNotFound("the end of this tenant is not decided; no key was destroyed")
         keys = await self.ring.destroy_tenant(tenant_id)
         await self.offboardings.record_destroyed(tenant_id, keys, WORKER)
 

@@ -1,6 +1,7 @@
 """`contactsync tenant offboard` and `tenant certificate`."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from contactsync.workers.cli.offboarding import (
     status_of,
 )
 from contactsync.workers.cli.output import Report, console
+from contactsync.workers.offboards import Offboards
 from contactsync.workers.syncs import Sync
 
 WEEK = timedelta(days=7)
@@ -61,8 +63,23 @@ async def test_from_the_plan_to_the_certificate(site: Site, capsys: pytest.Captu
     capsys.readouterr()
     assert await asyncio.to_thread(run_command, ["tenant", "certificate", tenant, "--note"]) == 0
     assert capsys.readouterr().out == found["note"]
-    again = printed(await start_offboarding(tenant, WEEK, yes=False))["offboarding"]
-    assert again == done
+    assert printed(await start_offboarding(tenant, WEEK, yes=False))["offboarding"] == done
+
+
+async def test_a_key_that_a_backup_brought_back(site: Site) -> None:
+    """Offboarding the tenant again destroys it, without a quarantine; the certificate stays."""
+    tenant_id, store = await site.tenant(), site.parts.ring.store
+    (key,) = await store.tenant_keys(tenant_id)
+    async with site.worker():
+        await start_offboarding(str(tenant_id), timedelta(seconds=1), yes=True)
+        runs = Offboards(site.syncs.client, site.syncs.task_queue)
+        await runs.result(tenant_id)
+        note = await site.parts.offboardings.certificate(tenant_id)
+        await store.add_tenant_key(replace(key, kid=bytes(16), version=2))
+        await start_offboarding(str(tenant_id), WEEK, yes=True)
+        assert (await runs.result(tenant_id)).outcome == "completed"
+    assert {each.wrapped for each in await store.tenant_keys(tenant_id)} == {None}
+    assert await site.parts.offboardings.certificate(tenant_id) == note
 
 
 async def test_cancelling_starts_the_syncs_again(site: Site) -> None:

@@ -1,6 +1,6 @@
 """A tenant's end on real Temporal and real PostgreSQL: nothing of it opens any more, and nobody else is harmed."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,11 +8,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 from tests.integration.engine.conftest import Engine, running_engine
 from tests.integration.engine.held import Held, KeyCopy, held_of, keys_of
 
 from contactsync.activities.certificate import Certificate, read_certificate
 from contactsync.activities.executions import Executions
+from contactsync.activities.offboarding_messages import Certify, DisableTenant, OffboardRef, OffboardStep
 from contactsync.codecs.audit.signing import audit_signer
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.key import TenantKey, new_secret
@@ -20,7 +22,7 @@ from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.keys.root import wrap_tenant_key
 from contactsync.codecs.keys.store import StoredTenantKey
-from contactsync.errors import KeyDestroyed, OffboardingNotFound, TenantDisabled
+from contactsync.errors import DatabaseRefused, KeyDestroyed, OffboardingNotFound, TenantDisabled
 from contactsync.postgres import Database
 from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.provision import drop_database, make_database, make_logins
@@ -174,6 +176,36 @@ async def test_every_other_tenant_is_unharmed(ended: Ended) -> None:
     assert await Executions(engine.syncs.client, theirs.tenant_id).count() == ended.their_executions
     assert (await engine.sync(theirs)).outcome == "completed"
     assert len(await engine.held(theirs)) == PEOPLE
+
+
+async def test_every_step_may_run_twice(engine: Engine) -> None:
+    """Each activity, done twice, answers the same and counts nothing twice; one out of its order is refused."""
+    sync, steps = await synced(engine), engine.parts.offboarding()
+    ref = OffboardRef(tenant_id=sync.tenant_id, opening_id=uuid4())
+    step = OffboardStep(**ref.model_dump(), actor=ACTOR)
+    acting = ActivityEnvironment(client=engine.syncs.client)
+    early: tuple[Callable[[], Awaitable[object]], ...] = (
+        lambda: acting.run(steps.destroy_keys, step),
+        lambda: acting.run(steps.delete_rows, ref),
+        lambda: acting.run(steps.certify, Certify(**step.model_dump())),
+    )
+    for asked in early:
+        with pytest.raises((OffboardingNotFound, DatabaseRefused)):
+            await asked()
+    assert await engine.held(sync) != set()
+    opened = DisableTenant(**step.model_dump(), quarantine_seconds=1)
+    tickets = [await acting.run(steps.disable_tenant, opened) for _ in range(2)]
+    assert tickets[0] == tickets[1]
+    stopped = [(await acting.run(steps.stop_workflows, ref)).executions for _ in range(2)]
+    assert stopped[0] > 0
+    for _ in range(2):
+        await acting.run(steps.destroy_keys, step)
+        await acting.run(steps.delete_rows, ref)
+        await acting.run(steps.delete_executions, ref)
+        await acting.run(steps.certify, Certify(**step.model_dump()))
+    note = await engine.parts.offboardings.certificate(sync.tenant_id) or ""
+    read = read_certificate(note, [audit_signer(await engine.parts.ring.audit_key()).verifier])
+    assert (read.rows["contact"], read.rows["connection"], read.executions) == (PEOPLE, 1, 1)
 
 
 async def test_nothing_begins_for_a_tenant_that_is_gone(ended: Ended) -> None:

@@ -76,7 +76,7 @@ async def start_offboarding(reference: str, quarantine: timedelta, *, yes: bool)
     async with open_parts() as parts:
         tenant_id = (await find_tenant(parts.directory, reference)).tenant_id
         syncs = await open_syncs(parts)  # Temporal must answer, or nothing is asked
-        if await parts.offboardings.certificate(tenant_id) is None:
+        if not await _is_over(parts, tenant_id):
             confirm(await _plan(parts, tenant_id, quarantine), yes=yes)
             await _offboards(syncs).start(tenant_id, quarantine, actor())
             if not await syncs.worker_polls():
@@ -132,6 +132,13 @@ async def _note_of(parts: "Parts", reference: str) -> str:
     if text is None:
         raise OffboardingNotFound("this tenant has no certificate yet; `contactsync tenant offboard --status` says why")
     return text
+
+
+async def _is_over(parts: "Parts", tenant_id: "UUID") -> bool:
+    """Whether it is certified, and no backup that was restored has brought a key back."""
+    if await parts.offboardings.certificate(tenant_id) is None:
+        return False
+    return all(key.wrapped is None for key in await parts.ring.store.tenant_keys(tenant_id))
 
 
 async def _cancel(parts: "Parts", runs: "Offboards", tenant_id: "UUID") -> None:
