@@ -54,3 +54,13 @@ class AnotherOffboarding:
     @workflow.update
     def cancel(self, decision: OffboardDecision) -> None:
         """Nothing comes of it."""
+
+
+@workflow.defn(name="CheckpointLogs")
+class AnotherCheckpointing:
+    """Not `CheckpointLogs`."""
+
+    @workflow.run
+    async def run(self) -> None:
+        """Start a timer where the real one starts an activity."""
+        await workflow.sleep(1)

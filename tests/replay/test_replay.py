@@ -7,11 +7,18 @@ import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
-from tests.replay.another_shape import AnotherBackfill, AnotherDestruction, AnotherOffboarding, AnotherSync
+from tests.replay.another_shape import (
+    AnotherBackfill,
+    AnotherCheckpointing,
+    AnotherDestruction,
+    AnotherOffboarding,
+    AnotherSync,
+)
 from tests.replay.fixture_keys import load_ring
 
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
 from contactsync.workflows.backfill import Backfill
+from contactsync.workflows.checkpoint_logs import CheckpointLogs
 from contactsync.workflows.connection_sync import ConnectionSync
 from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 from contactsync.workflows.offboard_tenant import OffboardTenant
@@ -20,7 +27,7 @@ HISTORIES = Path(__file__).parent / "histories"
 RECORDED = sorted(path for path in HISTORIES.glob("*/*.json") if path.name != "keys.json")
 
 
-SHAPES = {"2026-11": 6, "2026-11-backfill": 13, "2026-11-keys": 3, "2026-11-offboarding": 5}
+SHAPES = {"2026-11": 6, "2026-11-backfill": 13, "2026-11-keys": 3, "2026-11-offboarding": 5, "2026-11-audit": 2}
 """The recorded shapes, and how many scenarios each has at least."""
 
 CONTROLS = (
@@ -28,6 +35,7 @@ CONTROLS = (
     "2026-11-backfill/failures",
     "2026-11-backfill/backfill-completed",
     "2026-11-keys/keys-nothing-due",
+    "2026-11-audit/checkpoints-at-once",
     "2026-11-offboarding/offboarding-cancelled",
 )
 
@@ -52,7 +60,8 @@ def test_there_are_recorded_histories(shape: str) -> None:
 async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
     """The same commands in the same order, from a history that holds ciphertext only."""
     assert "betelgeuse" not in path.read_text()
-    replayer = await _replayer(path, tmp_path, ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant)
+    today = (ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant, CheckpointLogs)
+    replayer = await _replayer(path, tmp_path, *today)
     await replayer.replay_workflow(_history(path))
 
 
@@ -60,6 +69,7 @@ async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
 async def test_another_shape_does_not_replay(name: str, tmp_path: Path) -> None:
     """The control: workflows with other commands are refused."""
     path = HISTORIES / f"{name}.json"
-    replayer = await _replayer(path, tmp_path, AnotherSync, AnotherBackfill, AnotherDestruction, AnotherOffboarding)
+    another = (AnotherSync, AnotherBackfill, AnotherDestruction, AnotherOffboarding, AnotherCheckpointing)
+    replayer = await _replayer(path, tmp_path, *another)
     with pytest.raises(workflow.NondeterminismError):
         await replayer.replay_workflow(_history(path))

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from contactsync.codecs.audit.checkpoints import make_checkpoint
+from contactsync.codecs.audit.signing import KEY_NAME, NoteSigner
 from contactsync.errors import SourceUnavailable
 from contactsync.workers.log_lines import FIELDS, code_file, describe_exception, foreign_event
 
@@ -106,6 +109,14 @@ def test_fields_accept_only_their_shape() -> None:
     assert not FIELDS["rows"]("12")
     assert not FIELDS["code"]("zoe@example.com")
     assert not FIELDS["reason"]("Zoe Planted")
+
+
+def test_a_checkpoint_of_the_audit_log_is_printed_whole_and_nothing_else_in_its_place() -> None:
+    """The copy outside the database is the signed note to the letter; a note with a word more is dropped."""
+    note = make_checkpoint(NoteSigner(KEY_NAME, bytes(32)), UUID(int=7), 1000, bytes(32)).note
+    assert FIELDS["checkpoint"](note)
+    for other in (note.replace("1000", "Zoe"), note + "Zoe\n", "Zoe" + note, note.replace(str(UUID(int=7)), "Zoe"), ""):
+        assert not FIELDS["checkpoint"](other)
 
 
 def test_a_place_in_the_code_names_no_machine() -> None:
