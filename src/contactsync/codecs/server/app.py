@@ -94,6 +94,8 @@ class _Endpoints:
             return PlainTextResponse("the codec server cannot answer now", 503 if error.retry is Retry.AGAIN else 500)
 
     async def _answer(self, request: Request) -> Response:
+        if request.url.path in {HEALTH_PATH, OPENAPI_PATH}:
+            raise Refused(405, "it is only read", {"allow": "GET, HEAD"})
         action = request.url.path.rpartition("/")[2]
         if action not in {"decode", "encode"} or (action == "encode" and not self.encode):
             raise Refused(404, "there is no such endpoint")

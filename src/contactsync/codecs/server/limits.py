@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, cast
 
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +15,7 @@ MAX_PAYLOADS: Final = 1_000
 MAX_PLAIN_BYTES: Final = 32 * 1024 * 1024
 MAX_DEPTH: Final = 16
 _MAX_BRACKETS: Final = 16 * MAX_PAYLOADS
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 # an unfinished string reaches to the end, and nothing backtracks: the time is linear whatever is sent
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
@@ -50,10 +51,21 @@ def to_payload(item: JsonPayload) -> Payload:
     Raises:
         Refused: 400, it is none.
     """
+    if not all(_BASE64.fullmatch(text) for text in _bytes_in(item)):  # protobuf passes over what is none
+        raise Refused(400, "a payload is not proto3 JSON")
     try:
         return ParseDict(item, Payload(), ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH)
     except ParseError:
         raise Refused(400, "a payload is not proto3 JSON") from None
+
+
+def _bytes_in(item: JsonPayload) -> Iterator[str]:
+    """The texts in a payload's JSON that stand for bytes: its data, and the values of its metadata."""
+    metadata = item.get("metadata")
+    values: Iterable[object] = cast("JsonPayload", metadata).values() if isinstance(metadata, dict) else ()
+    for value in (item.get("data"), *values):
+        if isinstance(value, str):
+            yield value
 
 
 def to_json(payload: Payload) -> JsonPayload:

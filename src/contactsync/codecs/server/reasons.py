@@ -43,16 +43,16 @@ def reason_of(request: Request) -> Reason | None:
     puts `/decode` after whatever its endpoint is, `…/reason/incident/OPS-123/decode` as its path. None: none.
 
     Raises:
-        Refused: 400, it is none of ours, or there are several.
+        Refused: 400, it is none of ours, or there are different ones.
     """
     in_path = _IN_PATH.search(request.url.path)
-    given = request.headers.getlist(REASON_HEADER) + request.query_params.getlist(REASON_QUERY)
-    given += [in_path[1].replace("/", ":", 1)] if in_path else []
+    given = {*request.headers.getlist(REASON_HEADER), *request.query_params.getlist(REASON_QUERY)}
+    given |= {in_path[1].replace("/", ":", 1)} if in_path else set()
     if not given:
         return None
     if len(given) > 1:
         raise Refused(400, "give one reason")
-    return _reason(given[0])
+    return _reason(given.pop())
 
 
 def _reason(text: str) -> Reason:

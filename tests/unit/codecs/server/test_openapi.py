@@ -51,6 +51,13 @@ async def test_it_names_every_path(document: dict[str, Any], ring: KeyRing, trai
         assert "/encode" not in (await client.get("/openapi.json")).json()["paths"]
 
 
+@pytest.mark.parametrize("path", ["/health", "/openapi.json"])
+async def test_what_is_only_read(secured: httpx.AsyncClient, path: str) -> None:
+    """Nothing can be sent there."""
+    answer = await secured.post(path, headers=JSON, content="{}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
 async def test_answers_are_among_those_described(document: dict[str, Any], ring: KeyRing, trail: MemoryTrail) -> None:
     """Each kind of answer that a request can get, with its content type."""
     app = codec_app(ring, trail, People(), encode=True, rate=Rate(1, 1))

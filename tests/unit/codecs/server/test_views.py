@@ -138,7 +138,9 @@ async def test_free_text_is_no_reason(
 
 
 async def test_two_reasons_are_none(client: httpx.AsyncClient, ring: KeyRing) -> None:
-    """One of them would be missing from the log."""
+    """One of them would be missing from the log; the same one twice is one."""
+    twice = await decoded(client, ring, as_("privacy", **WHY), "/reason/incident/OPS-123/decode")
+    assert twice == [WHOLE, WHOLE]
     answer = await client.post(
         "/reason/test/decode", json={"payloads": [await sealed(ring)]}, headers=as_("privacy", **WHY)
     )
