@@ -6,6 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from contactsync.activities.key_messages import DestroyExpired
     from contactsync.activities.messages import BackfillArgs, SyncArgs
     from contactsync.activities.offboarding_messages import OffboardArgs, OffboardDecision
+    from contactsync.activities.rotation_messages import RotateArgs
 
 
 @workflow.defn(name="ConnectionSync")
@@ -64,3 +65,13 @@ class AnotherCheckpointing:
     async def run(self) -> None:
         """Start a timer where the real one starts an activity."""
         await workflow.sleep(1)
+
+
+@workflow.defn(name="RotateTenantKey")
+class AnotherRotation:
+    """Not `RotateTenantKey`."""
+
+    @workflow.run
+    async def run(self, args: RotateArgs) -> None:
+        """Start a timer where the real one starts an activity."""
+        await workflow.sleep(args.settle_seconds)

@@ -12,6 +12,7 @@ from tests.replay.another_shape import (
     AnotherCheckpointing,
     AnotherDestruction,
     AnotherOffboarding,
+    AnotherRotation,
     AnotherSync,
 )
 from tests.replay.fixture_keys import load_ring
@@ -22,12 +23,20 @@ from contactsync.workflows.checkpoint_logs import CheckpointLogs
 from contactsync.workflows.connection_sync import ConnectionSync
 from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 from contactsync.workflows.offboard_tenant import OffboardTenant
+from contactsync.workflows.rotate_tenant_key import RotateTenantKey
 
 HISTORIES = Path(__file__).parent / "histories"
 RECORDED = sorted(path for path in HISTORIES.glob("*/*.json") if path.name != "keys.json")
 
 
-SHAPES = {"2026-11": 6, "2026-11-backfill": 13, "2026-11-keys": 3, "2026-11-offboarding": 5, "2026-11-audit": 2}
+SHAPES = {
+    "2026-11": 6,
+    "2026-11-backfill": 13,
+    "2026-11-keys": 3,
+    "2026-11-offboarding": 5,
+    "2026-11-audit": 2,
+    "2026-11-rotation": 3,
+}
 """The recorded shapes, and how many scenarios each has at least."""
 
 CONTROLS = (
@@ -37,6 +46,7 @@ CONTROLS = (
     "2026-11-keys/keys-nothing-due",
     "2026-11-audit/checkpoints-at-once",
     "2026-11-offboarding/offboarding-cancelled",
+    "2026-11-rotation/rotation-of-all-keys",
 )
 
 
@@ -60,7 +70,7 @@ def test_there_are_recorded_histories(shape: str) -> None:
 async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
     """The same commands in the same order, from a history that holds ciphertext only."""
     assert "betelgeuse" not in path.read_text()
-    today = (ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant, CheckpointLogs)
+    today = (ConnectionSync, Backfill, DestroyExpiredKeys, OffboardTenant, CheckpointLogs, RotateTenantKey)
     replayer = await _replayer(path, tmp_path, *today)
     await replayer.replay_workflow(_history(path))
 
@@ -69,7 +79,14 @@ async def test_a_recorded_history_replays(path: Path, tmp_path: Path) -> None:
 async def test_another_shape_does_not_replay(name: str, tmp_path: Path) -> None:
     """The control: workflows with other commands are refused."""
     path = HISTORIES / f"{name}.json"
-    another = (AnotherSync, AnotherBackfill, AnotherDestruction, AnotherOffboarding, AnotherCheckpointing)
+    another = (
+        AnotherSync,
+        AnotherBackfill,
+        AnotherDestruction,
+        AnotherOffboarding,
+        AnotherCheckpointing,
+        AnotherRotation,
+    )
     replayer = await _replayer(path, tmp_path, *another)
     with pytest.raises(workflow.NondeterminismError):
         await replayer.replay_workflow(_history(path))
