@@ -79,6 +79,7 @@ async def test_any_pages_while_keys_rotate(
         else:
             await {"begin": rotation.begin, "step": rotation.step, "finish": rotation.finish}[step]()
         await check(stale if stranger else processes.elsewhere(book), model)
+        assert (await book.store.contacts.counts(book.ref)).live == len(model.live())
     await rotation.begin()
     await rotation.finish()
     await check(book, model)
