@@ -83,11 +83,12 @@ async def test_a_key_that_a_backup_brought_back(site: Site) -> None:
 
 
 async def test_cancelling_starts_the_syncs_again(site: Site) -> None:
-    """The connections' workflows run again, without anybody asking; cancelling again changes nothing."""
+    """Until then nobody resumes them; then they run without anybody asking, and cancelling again changes nothing."""
     sync = await site.connect({"made_up": 30})
     async with site.worker():
         await site.syncs.result(sync, await site.syncs.sync_now(sync))
         await in_quarantine(sync)
+        assert await asyncio.to_thread(run_command, ["connection", "resume", str(sync.connection_id)]) == 12
         assert not (await site.syncs.condition(sync)).running
         for _ in range(2):
             cancelled = printed(await cancel_offboarding(str(sync.tenant_id)))["offboarding"]

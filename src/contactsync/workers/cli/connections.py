@@ -251,6 +251,7 @@ async def _pause(reference: str, reason: PauseReason) -> Report:
 async def _resume(reference: str) -> Report:
     async with open_parts() as parts:
         connection = await find_connection(parts.directory, reference)
+        await parts.directory.working_tenant(connection.tenant_id)
         await parts.directory.set_paused(connection.tenant_id, connection.connection_id, None, actor=actor())
         async with _saying("resume it again once Temporal answers"):
             syncs = await open_syncs(parts)
