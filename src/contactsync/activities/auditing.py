@@ -9,7 +9,8 @@ from temporalio import activity
 
 from contactsync.activities.audit_messages import MAKE_CHECKPOINTS, CheckpointsMade
 from contactsync.activities.heartbeat import heartbeating
-from contactsync.codecs.audit.logs import AuditLogs, Signed, now_utc
+from contactsync.codecs.audit.log import now_utc
+from contactsync.codecs.audit.logs import AuditLogs, Signed
 
 _BATCH: Final = 200
 

@@ -13,8 +13,8 @@ from tests.rings import ring_of
 
 from contactsync.codecs.audit.chain import FIRST, Flaw, Soundness, link
 from contactsync.codecs.audit.checkpoints import Checkpoint, make_checkpoint, read_checkpoint
-from contactsync.codecs.audit.log import AuditKind, append
-from contactsync.codecs.audit.logs import AGE_AT_MOST, ENTRIES_AT_MOST, AuditLogs, now_utc
+from contactsync.codecs.audit.log import AuditKind, append, now_utc
+from contactsync.codecs.audit.logs import AGE_AT_MOST, ENTRIES_AT_MOST, AuditLogs
 from contactsync.codecs.audit.signing import KEY_NAME, NoteSigner
 from contactsync.errors import DatabaseRefused
 from contactsync.identifiers import PLATFORM_TENANT

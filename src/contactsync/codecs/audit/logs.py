@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -109,11 +109,6 @@ class AuditLogs:
             rows = connection.cursor(_QUERIES["entries_like"], tenant_id, likely, prefetch=_PREFETCH)
             found = [entry async for row in rows if (entry := read_entry(row["entry"]))]
         return tuple(each for each in found if each.kind in names and (since is None or each.at >= since))
-
-
-def now_utc() -> datetime:
-    """The present, in UTC."""
-    return datetime.now(UTC)
 
 
 async def check_log(
