@@ -56,14 +56,23 @@ unversioned = st.one_of(
     st.builds(bad, names),
     st.builds(moved, names, names),
 )
-steps = st.lists(st.sampled_from(["begin", "step", "finish"]) | st.lists(unversioned, max_size=4), max_size=14)
+pages = st.lists(unversioned, min_size=1, max_size=4)
+Script = list[str | list[CleanChange]]
+
+
+def _begun(first: list[CleanChange], then: Script) -> Script:
+    """Contacts, a rotation, and whatever happens in it."""
+    return [first, "begin", *then]
+
+
+steps = st.builds(
+    _begun, pages, st.lists(pages | st.sampled_from(["step", "begin", "finish"]), min_size=1, max_size=11)
+)
 
 
 @given(script=steps, strangers=st.lists(st.booleans(), min_size=14, max_size=14))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_any_pages_while_keys_rotate(
-    processes: Processes, script: list[str | list[CleanChange]], strangers: list[bool]
-) -> None:
+async def test_any_pages_while_keys_rotate(processes: Processes, script: Script, strangers: list[bool]) -> None:
     """Pages, by processes that know nothing of the rotation, between any of its steps: the store holds and finds what
     the pages say, after each step and in every process."""
     book = await processes.book()
