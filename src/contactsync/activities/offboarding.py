@@ -70,9 +70,11 @@ class Offboarding:
         """Terminate the tenant's workflows; what they had committed stays, and so does each connection's place.
 
         Raises:
+            StalePass: another run works on it, or it was cancelled; nothing was stopped.
             TemporalError, DatabaseError.
         """
         async with heartbeating():
+            await self.offboardings.check(request.tenant_id, request.opening_id)
             known = await self.offboardings.workflows(request.tenant_id)
             return Found(executions=await _executions(request).stop(known))
 

@@ -22,7 +22,7 @@ from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.keys.root import wrap_tenant_key
 from contactsync.codecs.keys.store import StoredTenantKey
-from contactsync.errors import DatabaseRefused, KeyDestroyed, OffboardingNotFound, TenantDisabled
+from contactsync.errors import DatabaseRefused, KeyDestroyed, OffboardingNotFound, StalePass, TenantDisabled
 from contactsync.postgres import Database
 from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.provision import drop_database, make_database, make_logins
@@ -72,6 +72,13 @@ async def rows_left(engine: Engine, tenant_id: UUID) -> dict[str, int]:
             for row in tables
         }
     return {name: count for name, count in counts.items() if count}
+
+
+async def opening_of(engine: Engine, tenant_id: UUID) -> UUID:
+    """The newest opening."""
+    found = await engine.parts.offboardings.find(tenant_id)
+    assert found is not None
+    return found.openings[-1]
 
 
 async def held(engine: Engine, tenant_id: UUID) -> Held:
@@ -185,6 +192,7 @@ async def test_every_step_may_run_twice(engine: Engine) -> None:
     step = OffboardStep(**ref.model_dump(), actor=ACTOR)
     acting = ActivityEnvironment(client=engine.syncs.client)
     early: tuple[Callable[[], Awaitable[object]], ...] = (
+        lambda: acting.run(steps.stop_workflows, ref),
         lambda: acting.run(steps.destroy_keys, step),
         lambda: acting.run(steps.delete_rows, ref),
         lambda: acting.run(steps.certify, Certify(**step.model_dump())),
@@ -226,6 +234,9 @@ async def test_the_quarantine_can_be_cancelled(engine: Engine) -> None:
     before, runs = await held(engine, sync.tenant_id), offboards(engine)
     await runs.start(sync.tenant_id, WEEK, ACTOR)
     assert (await runs.cancel(sync.tenant_id, ACTOR)).outcome == "cancelled"
+    late = OffboardRef(tenant_id=sync.tenant_id, opening_id=await opening_of(engine, sync.tenant_id))
+    with pytest.raises(StalePass):
+        await ActivityEnvironment(client=engine.syncs.client).run(engine.parts.offboarding().stop_workflows, late)
     for decide in (runs.approve(sync.tenant_id, ACTOR), runs.cancel(sync.tenant_id, ACTOR)):
         with pytest.raises(OffboardingNotFound):
             await decide

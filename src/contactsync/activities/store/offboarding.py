@@ -100,6 +100,15 @@ class Offboardings:
                 await connection.execute(_SQL[query], tenant_id)
             await append(connection, tenant_id, AuditKind.TENANT_ENABLED, actor, {"reason": "cancelled"})
 
+    async def check(self, tenant_id: UUID, opening_id: UUID) -> None:
+        """Return if this opening is the one that may work.
+
+        Raises:
+            StalePass: another opening took over from this one, or it was cancelled.
+        """
+        async with self._database.transaction(tenant_id) as connection:
+            await _hold(connection, tenant_id, opening_id)
+
     async def decide(self, tenant_id: UUID, opening_id: UUID, actor: str) -> None:
         """Pass the point of no return; only after this may keys be destroyed and rows deleted.
 
