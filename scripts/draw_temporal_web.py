@@ -78,8 +78,8 @@ async def _page_of(client: Client) -> str:
     async with Worker(client, task_queue="pictures", workflows=[Telling]):
         handle = await client.start_workflow(Telling.run, ANNA, id=f"sync/{TENANT}/{uuid4()}", task_queue="pictures")
         await handle.result()
-    workflow = f"{quote(handle.id, safe='')}/{handle.first_execution_run_id}"
-    return f"/namespaces/{client.namespace}/workflows/{workflow}/history"
+    run = handle.first_execution_run_id or ""
+    return "/".join(["", "namespaces", client.namespace, "workflows", quote(handle.id, safe=""), run, "history"])
 
 
 async def _picture(window: BrowserContext, url: str, text: str, name: str) -> None:

@@ -103,8 +103,8 @@ class Site:
     @property
     def path(self) -> str:
         """The workflow's page in Temporal Web."""
-        run = self.workflow.first_execution_run_id
-        return f"/namespaces/{self.server.namespace}/workflows/{quote(self.workflow.id, safe='')}/{run}/history"
+        workflow, run = quote(self.workflow.id, safe=""), self.workflow.first_execution_run_id or ""
+        return "/".join(["", "namespaces", self.server.namespace, "workflows", workflow, run, "history"])
 
     @asynccontextmanager
     async def codec_server(
