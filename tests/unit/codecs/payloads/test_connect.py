@@ -43,7 +43,9 @@ def test_p27_clients_are_made_in_one_place_only() -> None:
     found = {path: client_makings(ast.parse(path.read_text())) for path in SOURCES.rglob("*.py")}
     assert {path for path, lines in found.items() if lines} <= {THE_PLACE, HEALTH_ONLY}
     assert len(found[THE_PLACE]) == 1
-    assert "plugins=[SealingPlugin(ring, names" in THE_PLACE.read_text()
+    text = THE_PLACE.read_text()
+    assert "plugin = SealingPlugin(ring, names" in text
+    assert "plugins=[plugin]" in text
     assert "Payload" not in HEALTH_ONLY.read_text()
 
 
