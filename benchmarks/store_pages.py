@@ -77,10 +77,10 @@ class Timed(TenantSealer):
         Timed.clock.sealing += 1_000 * (time.thread_time() - start)
         return sealed
 
-    def index(self, field: str, normal_form: str) -> bytes:
+    def index(self, field: str, normal_form: str, epoch: int | None = None) -> bytes:
         """As `TenantSealer`."""
         start = time.thread_time()
-        digest = super().index(field, normal_form)
+        digest = super().index(field, normal_form, epoch)
         Timed.clock.sealing += 1_000 * (time.thread_time() - start)
         return digest
 
@@ -88,9 +88,9 @@ class Timed(TenantSealer):
 class TimedRing(KeyRing):
     """A ring whose sealers count their time."""
 
-    async def tenant_sealer(self, tenant_id: UUID) -> TenantSealer:
+    async def tenant_sealer(self, tenant_id: UUID, *, instead_of: TenantSealer | None = None) -> TenantSealer:
         """As `KeyRing`."""
-        sealer = await super().tenant_sealer(tenant_id)
+        sealer = await super().tenant_sealer(tenant_id, instead_of=instead_of)
         sealer.__class__ = Timed
         return sealer
 
