@@ -1,8 +1,8 @@
 """What sealing costs: `uv run python -m benchmarks.sealing [CONTACTS] [--runs 5]`.
 
 First passes of the in-memory source through real Temporal and real PostgreSQL, with the payload codec and without it,
-in turns within one run; rows at rest are sealed in both. The ratio of the medians is printed. A client without the codec
-is made here and in tests only: nothing in contactsync can make one.
+in turns within one run; rows at rest are sealed in both. The ratio of the medians is printed. Clients without the codec
+are made here and in tests only: nothing in contactsync can make one.
 """
 
 import argparse
