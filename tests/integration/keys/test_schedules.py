@@ -49,7 +49,7 @@ async def planned(client: Client) -> AsyncGenerator[Planned]:
     await client.get_schedule_handle(planned.schedule_id).delete()
 
 
-async def test_a_schedule_outlives_its_keys(house: House, client: Client, planned: Planned) -> None:
+async def test_p28_a_schedule_outlives_its_keys(house: House, client: Client, planned: Planned) -> None:
     """The key of the day on which it was made is rotated away and destroyed; it still starts its workflow."""
     first = await house.key(PLATFORM_TENANT)
     house.clock.ahead = 40 * DAY
@@ -86,7 +86,7 @@ async def _triggered(client: Client, planned: Planned) -> DestroyExpired:
         return await client.get_workflow_handle_for(DestroyExpiredKeys.run, started.workflow_id).result()
 
 
-async def test_a_schedule_holds_nothing_but_ids(client: Client, planned: Planned) -> None:
+async def test_p28_a_schedule_holds_nothing_but_ids(client: Client, planned: Planned) -> None:
     """No payload at all: no argument, memo, header, summary, note or search attribute, sealed or not."""
     request = DescribeScheduleRequest(namespace=client.namespace, schedule_id=planned.schedule_id)
     there = await client.workflow_service.describe_schedule(request)
