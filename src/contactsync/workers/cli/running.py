@@ -28,8 +28,12 @@ def run(work: Coroutine[object, object, T]) -> T:
     import asyncio
     import logging
 
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    finally:
+        logging.disable(before)
 
 
 def show(work: Coroutine[object, object, Report], *, as_json: bool) -> None:
