@@ -78,6 +78,9 @@ async def test_answers_are_among_those_described(document: dict[str, Any], ring:
         two = [await client.post("/decode", headers=JSON | as_("privacy"), content=FEWER) for _ in range(2)]
         assert [answer.status_code for answer in two] == [200, 429]
         _check(document, responses["429"], two[1])
+        unknown = await client.post("/reason/%0A/decode", headers=JSON | as_("operator"), content="{}")
+        assert unknown.status_code == 404
+        _check(document, document["paths"]["/reason/{code}/decode"]["post"]["responses"]["404"], unknown)
         tenant = {"x-contactsync-tenant": str(TENANT)}
         refused = await client.post("/encode", headers=JSON | as_("encoder", **tenant), content='{"payloads":[{}]}')
         _check(document, document["paths"]["/encode"]["post"]["responses"]["400"], refused)
