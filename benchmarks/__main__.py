@@ -1,0 +1,56 @@
+"""Measures contactsync: `uv run python -m benchmarks [NAME …] [--quick] [--runs N] [--set NAME=VALUE] [--out FOLDER]`.
+
+Without a name all benchmarks run, one after the other. Each prints a table and writes `NAME.json`.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.options import Options
+from benchmarks.registry import MODULES, benchmark
+from benchmarks.results import save, table
+from rich.console import Console
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line; ends the process with a message where it is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODULES)}")
+    parser.add_argument("--quick", action="store_true", help="the smallest sizes, once: to see that it runs")
+    parser.add_argument("--runs", type=int, help="how often each thing is measured")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a benchmark's own option")
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="the folder for NAME.json")
+    given = parser.parse_args(arguments)
+    if unknown := sorted(set(given.names) - MODULES.keys()):
+        parser.error(f"no benchmark has the name {unknown[0]}; there are {', '.join(MODULES)}")
+    if wrong := [each for each in given.set if "=" not in each]:
+        parser.error(f"--set takes NAME=VALUE, not {wrong[0]}")
+    return given
+
+
+def options_of(given: argparse.Namespace) -> Options:
+    """What the command line asks for."""
+    further = dict(str(each).split("=", 1) for each in given.set)
+    return Options(quick=given.quick, runs=given.runs, further=further)
+
+
+async def run(names: Sequence[str], options: Options, folder: Path) -> None:
+    """Run these benchmarks one after the other."""
+    for name in names:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        result = await benchmark(name).measure(options)
+        Console().print(table(result))
+        print(save(result, folder), file=sys.stderr)
+
+
+def main() -> None:
+    """Measure what is named."""
+    given = parsed(sys.argv[1:])
+    asyncio.run(run(given.names or tuple(MODULES), options_of(given), given.out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""What a benchmark is run with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`quick` asks for the smallest sizes; `runs` is how often each thing is measured; `further` is from `--set`."""
+
+    quick: bool = False
+    runs: int | None = None
+    further: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def times(self, usual: int) -> int:
+        """How often to measure each thing: what was asked for, or once if quick, or `usual`."""
+        return self.runs or (1 if self.quick else usual)
+
+    def number(self, name: str, *, usual: int, quick: int) -> int:
+        """A number that `--set NAME=NUMBER` may give."""
+        given = self.further.get(name)
+        if given is not None:
+            return int(given.replace(",", "").replace("_", ""))
+        return quick if self.quick else usual
+
+    def numbers(self, name: str, *, usual: tuple[int, ...], quick: tuple[int, ...]) -> tuple[int, ...]:
+        """Numbers that `--set NAME=NUMBER,NUMBER` may give."""
+        given = self.further.get(name)
+        if given is not None:
+            return tuple(int(each.replace("_", "")) for each in given.split(","))
+        return quick if self.quick else usual
+
+    def words(self, name: str, *, usual: tuple[str, ...]) -> tuple[str, ...]:
+        """Words that `--set NAME=WORD,WORD` may give."""
+        given = self.further.get(name)
+        return usual if given is None else tuple(given.split(","))

@@ -1,0 +1,28 @@
+"""The benchmarks there are: a name, and the module whose `measure` runs it.
+
+A module is imported when its benchmark runs, so that a list of names costs nothing.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Final, Protocol, cast
+
+from benchmarks.options import Options
+from benchmarks.results import Result
+
+MODULES: Final[Mapping[str, str]] = {
+    "machine": "benchmarks.machine",
+}
+
+
+class Benchmark(Protocol):
+    """A module that measures something."""
+
+    async def measure(self, options: Options) -> Result:
+        """Run it, print nothing but progress to stderr, and give what was found; the result's name is the module's."""
+        ...
+
+
+def benchmark(name: str) -> Benchmark:
+    """The benchmark of this name, which is one of `MODULES`."""
+    return cast("Benchmark", importlib.import_module(MODULES[name]))
