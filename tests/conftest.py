@@ -13,10 +13,9 @@ from contactsync.workers.embedded.provision import DatabaseUrls, drop_database, 
 from contactsync.workers.embedded.temporal import TemporalServer
 
 from .moto_server import CREDENTIALS, REGION, MotoServer
-from .no_skips import pytest_make_collect_report, pytest_runtest_makereport
 from .openbao import OpenBao
 
-__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+pytest_plugins = ["tests.no_skips", "tests.hangs"]
 
 TEMPLATE = "contactsync_template"
 
