@@ -5,15 +5,14 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from contactsync.activities.messages import BackfillArgs, BackfillProgress, BackfillResult, PauseRequest
-from contactsync.errors import TemporalUnavailable
 from contactsync.identifiers import backfill_workflow_id
 from contactsync.workers.conditions import Condition, condition_of
-from contactsync.workers.refusals import refusal_of, temporal_errors
+from contactsync.workers.refusals import answered, refusal_of, temporal_errors
 from contactsync.workers.syncs import Reason, Sync, attributes_of
 from contactsync.workflows.backfill import Backfill
 
@@ -21,8 +20,6 @@ _CALL: Final = timedelta(seconds=10)
 _QUERY: Final = timedelta(seconds=3)
 _PRIORITY: Final = 4
 """After every live sync's (2)."""
-
-_NOBODY_ANSWERS: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
 
 BackfillHandle = WorkflowHandle[Backfill, BackfillResult]
 
@@ -91,14 +88,7 @@ class BackfillRuns:
 
     async def progress(self, run: BackfillRun) -> BackfillProgress | None:
         """Where the backfill stands; None where no workflow runs, or no worker answers in time."""
-        try:
-            return await self._handle(run).query(Backfill.progress, rpc_timeout=_QUERY)
-        except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError):
-            return None
-        except RPCError as error:
-            if error.status in _NOBODY_ANSWERS or isinstance(refusal_of(error), TemporalUnavailable):
-                return None
-            raise refusal_of(error) from None
+        return await answered(self._handle(run).query(Backfill.progress, rpc_timeout=_QUERY))
 
     async def condition(self, run: BackfillRun) -> Condition:
         """Whether the workflow runs, and what keeps it from going on."""

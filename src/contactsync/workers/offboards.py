@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -15,18 +15,16 @@ from contactsync.activities.offboarding_messages import (
     OffboardProgress,
     OffboardResult,
 )
-from contactsync.errors import OffboardingNotFound, TemporalUnavailable
+from contactsync.errors import OffboardingNotFound
 from contactsync.identifiers import PLATFORM_TENANT, offboard_workflow_id
 from contactsync.workers.conditions import Condition, condition_of
-from contactsync.workers.refusals import refusal_of, temporal_errors
+from contactsync.workers.refusals import answered, temporal_errors
 from contactsync.workers.syncs import TENANT_ATTRIBUTE
 from contactsync.workflows.offboard_tenant import OffboardTenant
 
 _CALL: Final = timedelta(seconds=10)
 _QUERY: Final = timedelta(seconds=3)
 _PRIORITY: Final = 1
-_NOBODY_ANSWERS: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
-
 OffboardHandle = WorkflowHandle[OffboardTenant, OffboardResult]
 
 
@@ -75,14 +73,7 @@ class Offboards:
 
     async def progress(self, tenant_id: UUID) -> OffboardProgress | None:
         """How far it is; None where no workflow runs, or no worker answers in time."""
-        try:
-            return await self._handle(tenant_id).query(OffboardTenant.progress, rpc_timeout=_QUERY)
-        except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError):
-            return None
-        except RPCError as error:
-            if error.status in _NOBODY_ANSWERS or isinstance(refusal_of(error), TemporalUnavailable):
-                return None
-            raise refusal_of(error) from None
+        return await answered(self._handle(tenant_id).query(OffboardTenant.progress, rpc_timeout=_QUERY))
 
     async def condition(self, tenant_id: UUID) -> Condition:
         """Whether the workflow runs, and what keeps it from going on."""

@@ -1,9 +1,15 @@
 """What errors mean: Temporal's as ours, and codes of the closed list as the errors they name."""
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
+from typing import Final, TypeVar
 
-from temporalio.client import RPCTimeoutOrCancelledError, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import (
+    RPCTimeoutOrCancelledError,
+    WorkflowFailureError,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -12,6 +18,10 @@ from contactsync.errors import ContactSyncError, SourceThrottled, TemporalError,
 
 INTERNAL = "InternalError"
 """The code of what is no error of the closed list."""
+
+_NOBODY_ANSWERS: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
+
+Answer = TypeVar("Answer")
 
 
 def error_class(code: str) -> type[ContactSyncError]:
@@ -52,6 +62,23 @@ def temporal_errors() -> Generator[None]:
         raise TemporalUnavailable from None
     except (WorkflowUpdateFailedError, WorkflowFailureError) as error:
         raise _ending_of(error) from None
+
+
+async def answered(query: Awaitable[Answer]) -> Answer | None:
+    """What a query of a workflow answers; None where no workflow runs, or no worker answers in time.
+
+    Raises:
+        TemporalRefused: it may not be asked.
+    """
+    try:
+        return await query
+    except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError):
+        return None
+    except RPCError as error:
+        refusal = refusal_of(error)
+        if error.status in _NOBODY_ANSWERS or isinstance(refusal, TemporalUnavailable):
+            return None
+        raise refusal from None
 
 
 def refusal_of(error: RPCError) -> TemporalError:

@@ -5,15 +5,13 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
-from temporalio.service import RPCError, RPCStatusCode
 
 from contactsync.activities.rotation_messages import RotateArgs, RotationProgress
-from contactsync.errors import TemporalUnavailable
 from contactsync.identifiers import rotate_workflow_id
 from contactsync.workers.conditions import Condition, condition_of
-from contactsync.workers.refusals import refusal_of, temporal_errors
+from contactsync.workers.refusals import answered, temporal_errors
 from contactsync.workers.syncs import TENANT_ATTRIBUTE
 from contactsync.workflows.rotate_tenant_key import RotateTenantKey
 
@@ -21,8 +19,6 @@ _CALL: Final = timedelta(seconds=10)
 _QUERY: Final = timedelta(seconds=3)
 _PRIORITY: Final = 4
 """As backfills: nobody waits for it."""
-
-_NOBODY_ANSWERS: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +49,7 @@ class Rotations:
 
     async def progress(self, tenant_id: UUID) -> RotationProgress | None:
         """How far it is; None where none ever ran, or no worker answers in time."""
-        try:
-            return await self._handle(tenant_id).query(RotateTenantKey.progress, rpc_timeout=_QUERY)
-        except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError):
-            return None
-        except RPCError as error:
-            if error.status in _NOBODY_ANSWERS or isinstance(refusal_of(error), TemporalUnavailable):
-                return None
-            raise refusal_of(error) from None
+        return await answered(self._handle(tenant_id).query(RotateTenantKey.progress, rpc_timeout=_QUERY))
 
     async def condition(self, tenant_id: UUID) -> Condition:
         """Whether the workflow runs, and what keeps it from going on."""

@@ -14,10 +14,8 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import (
     Client,
-    RPCTimeoutOrCancelledError,
     WithStartWorkflowOperation,
     WorkflowHandle,
-    WorkflowQueryFailedError,
     WorkflowUpdateHandle,
     WorkflowUpdateStage,
 )
@@ -46,7 +44,7 @@ from contactsync.errors import (
 )
 from contactsync.identifiers import sync_workflow_id
 from contactsync.workers.conditions import Condition, Trouble, condition_of
-from contactsync.workers.refusals import refusal_of, temporal_errors
+from contactsync.workers.refusals import answered, refusal_of, temporal_errors
 from contactsync.workflows.connection_sync import UNDER_WAY, ConnectionSync
 from contactsync.workflows.state_attribute import STATE_ATTRIBUTE
 
@@ -64,8 +62,6 @@ _POLLED_WITHIN: Final = timedelta(seconds=90)
 
 _PATIENCE: Final = SourceThrottled.__name__
 _LIVE_PRIORITY: Final = 2
-_NOBODY_ANSWERS: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
-
 SyncHandle = WorkflowHandle[ConnectionSync, None]
 
 
@@ -146,14 +142,7 @@ class Syncs:
 
     async def progress(self, sync: Sync) -> Progress | None:
         """Where the sync stands; None where no workflow runs, or no worker answers in time."""
-        try:
-            return await self._handle(sync).query(ConnectionSync.progress, rpc_timeout=_QUERY)
-        except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError):
-            return None
-        except RPCError as error:
-            if error.status in _NOBODY_ANSWERS or isinstance(refusal_of(error), TemporalUnavailable):
-                return None
-            raise refusal_of(error) from None
+        return await answered(self._handle(sync).query(ConnectionSync.progress, rpc_timeout=_QUERY))
 
     async def trouble(self, sync: Sync) -> Trouble | None:
         """What keeps the sync from going on; None where nothing does, or no workflow runs."""
