@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contactsync.activities.sources.simulator.face import serving
 from contactsync.activities.sources.simulator.provider import Asked, Provider
-from contactsync.workers.worker import stop_requested
+from contactsync.workers.stopping import stop_requested
 
 
 def folders(parts: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from contactsync.workers.bootstrap import opened
 from contactsync.workers.key_flush import flushing
 from contactsync.workers.setting_secrets import secret_of
 from contactsync.workers.settings import Settings, parts_of
-from contactsync.workers.worker import stop_requested
+from contactsync.workers.stopping import stop_requested
 
 
 async def run_codec_server(settings: Settings, listening: Callable[[str], None]) -> None:

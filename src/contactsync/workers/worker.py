@@ -1,7 +1,6 @@
 """The worker process: connect, register, run."""
 
-import asyncio
-import signal
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -16,6 +15,7 @@ from contactsync.workers.key_flush import flushing
 from contactsync.workers.registered import WORKFLOWS
 from contactsync.workers.schedules import ensure_schedules
 from contactsync.workers.settings import Settings
+from contactsync.workers.stopping import stop_requested
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -28,6 +28,7 @@ async def run_worker(settings: Settings, interceptors: Sequence[Interceptor] = (
     Raises:
         SettingsError, DatabaseError, KeysError, TemporalError: it could not start.
     """
+    structlog.contextvars.bind_contextvars(pid=os.getpid())  # several may write to one log
     async with opened(settings) as parts:
         await parts.ring.check()
         client = await temporal_client(settings, parts.ring, stage=parts.stage)
@@ -81,12 +82,3 @@ def make_worker(parts: Parts, client: Client, interceptors: Sequence[Interceptor
         max_concurrent_activities=parts.settings.max_activities,
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.shutdown_seconds),
     )
-
-
-async def stop_requested() -> None:
-    """Return when the process is asked to stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
-    await stop.wait()

@@ -60,7 +60,7 @@ def _show(report: "DemoReport", *, as_json: bool) -> None:
 
 
 async def _stay(told: "Told") -> None:
-    from contactsync.workers.worker import stop_requested
+    from contactsync.workers.stopping import stop_requested
 
     note("")
     note("Everything still runs; look around, then press Ctrl-C:")

@@ -1,7 +1,7 @@
 """The long processes, and what prepares for them: `worker`, `codec-server`, `migrate`, `up`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -22,13 +22,28 @@ def register(app: typer.Typer) -> None:
     app.command("migrate")(migrate)
 
 
-def worker() -> None:
+def worker(
+    processes: Annotated[
+        int, typer.Option("--processes", min=0, max=256, metavar="N", help="Processes to run; 0: one for each core.")
+    ] = 1,
+) -> None:
     """Run workflows and activities until SIGINT or SIGTERM; then finish what runs."""
     from contactsync.workers.settings import load_settings
-    from contactsync.workers.worker import run_worker
 
     settings = load_settings()
+    if processes != 1:
+        _supervise(settings, processes)
+    from contactsync.workers.worker import run_worker
+
     run_process(settings, lambda: run_worker(settings))
+
+
+def _supervise(settings: "Settings", processes: int) -> NoReturn:
+    """Keep worker processes running; what a worker imports is imported by them alone."""
+    from contactsync.workers.supervisor import Supervisor, cores, worker_command
+
+    supervisor = Supervisor(worker_command(settings.shutdown_seconds))
+    raise typer.Exit(run_process(settings, lambda: supervisor.run(processes or cores())))
 
 
 def codec_server() -> None:

@@ -45,14 +45,14 @@ def show(work: Coroutine[object, object, Report], *, as_json: bool) -> None:
     emit(run(work), as_json=as_json)
 
 
-def run_process(settings: "Settings", work: Callable[[], Coroutine[object, object, None]]) -> None:
-    """Run a long process, which logs (`workers/logs.py`)."""
+def run_process(settings: "Settings", work: Callable[[], Coroutine[object, object, T]]) -> T:
+    """Run a long process, which logs (`workers/logs.py`), to its end."""
     import asyncio
 
     from contactsync.workers.logs import configure_logging
 
     configure_logging(settings.log_format, settings.log_level)
-    asyncio.run(work())
+    return asyncio.run(work())
 
 
 @asynccontextmanager

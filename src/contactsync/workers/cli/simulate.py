@@ -94,7 +94,7 @@ async def _simulate(
     from contactsync.activities.sources.simulator.face import serving
     from contactsync.activities.sources.simulator.settings_file import rest_toml
     from contactsync.activities.sources.simulator.users import Users
-    from contactsync.workers.worker import stop_requested
+    from contactsync.workers.stopping import stop_requested
 
     async with serving(provider, port=port) as url:
         _show(url, rest_toml(url, paging), write, as_json=as_json)

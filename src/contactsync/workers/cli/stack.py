@@ -11,7 +11,7 @@ from contactsync.errors import ProcessEnded
 from contactsync.workers.cli.output import Json, Report, card, emit, note
 from contactsync.workers.embedded.folders import write_private
 from contactsync.workers.embedded.stack import Stack, first_to_end
-from contactsync.workers.worker import stop_requested
+from contactsync.workers.stopping import stop_requested
 
 if TYPE_CHECKING:
     from contactsync.workers.embedded.processes import Child

@@ -105,7 +105,7 @@ async def _watch(every: float, address: tuple[str, int] | None, *, as_json: bool
     import asyncio
 
     from contactsync.workers.metrics import Board
-    from contactsync.workers.worker import stop_requested
+    from contactsync.workers.stopping import stop_requested
 
     board = Board(every)
     async with _opened() as (watch, _), _shown(board, address):

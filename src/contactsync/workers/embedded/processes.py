@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,7 @@ from contactsync.errors import ContactSyncError, SettingsError
 T = TypeVar("T")
 
 GUARD = Path(__file__).with_name("guard.py")
+STDERR = Path("/dev/stderr")
 POLL_SECONDS = 0.01
 KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # some Pythons need the last two to start
 GUARD_MARGIN_SECONDS = 5.0
@@ -40,10 +41,13 @@ class RunAs:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run and how to stop it. `argv[0]` is an absolute path; no secret belongs into `argv` or `env`."""
+    """What to run and how to stop it. `argv[0]` is an absolute path; a server gets no secret in `argv` or `env`.
+
+    `log` gets its output; None is our own standard error.
+    """
 
     argv: tuple[str, ...]
-    log: Path
+    log: Path | None
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     user: RunAs | None = None
@@ -82,7 +86,7 @@ class Child:
     @property
     def log(self) -> Path:
         """Where its output goes."""
-        return self._command.log
+        return self._command.log or STDERR
 
     @property
     def ended(self) -> bool:
@@ -178,9 +182,7 @@ class _Guard:
 def _popen(command: Command) -> "subprocess.Popen[bytes]":
     user = command.user or RunAs(-1, -1)
     options = (command.stop_signal.value, command.grace_seconds, user.uid, user.gid, os.getpid())
-    log = os.open(command.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        os.fchmod(log, 0o600)
+    with _opened(command.log) as log:
         return subprocess.Popen(  # noqa: S603  # no shell; what runs is the caller's affair
             (sys.executable, "-I", "-S", str(GUARD), *map(str, options), *command.argv),
             stdin=subprocess.PIPE,
@@ -191,11 +193,23 @@ def _popen(command: Command) -> "subprocess.Popen[bytes]":
             pass_fds=command.keep_open,
             start_new_session=True,  # Ctrl-C in the terminal is for contactsync, which then stops things in order
         )
+
+
+@contextlib.contextmanager
+def _opened(log: Path | None) -> Generator[int | None]:
+    """The log's descriptor, which only its owner may read; None for our own standard error."""
+    if log is None:
+        yield None
+        return
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        yield descriptor
     finally:
-        os.close(log)
+        os.close(descriptor)
 
 
 def _refusal(command: Command, problem: int) -> str:
     name, reason = Path(command.argv[0]).name, os.strerror(problem).lower() if problem else "no reason given"
     as_user = f" as uid {command.user.uid}" if command.user else ""
-    return f"{name} cannot be started{as_user} ({reason}); its log is {command.log}"
+    return f"{name} cannot be started{as_user} ({reason}); its log is {command.log or STDERR}"

@@ -97,9 +97,10 @@ class Stack:
         """The same with the owner's URL, password and all, for `contactsync migrate`: keep it in a private file."""
         return {**self.environment(), f"{PREFIX}MIGRATE_DATABASE_URL": self.urls.owner}
 
-    async def start_worker(self, name: str = "worker") -> Child:
-        """A worker process; its log is `{name}.log`."""
-        return await Child.start(self._command(name, ("worker",), self.environment()))
+    async def start_worker(self, name: str = "worker", processes: int = 1) -> Child:
+        """A worker, of so many processes; its log is `{name}.log`."""
+        arguments = ("worker", "--processes", str(processes))
+        return await Child.start(self._command(name, arguments, self.environment()))
 
     async def start_codec_server(self) -> Child:
         """The codec server's process, once it answers.
