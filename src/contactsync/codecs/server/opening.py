@@ -15,7 +15,6 @@ from contactsync.codecs.keys.key import DataKey
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.sealed import (
     SealedPayload,
-    has_our_metadata,
     is_sealed,
     open_sealed,
     read_sealed,
@@ -69,7 +68,7 @@ class Refusal(StrEnum):
     """Why a payload stays as it was: for the audit log only, all are answered alike."""
 
     NOT_SEALED = "not_sealed"
-    """it carries our metadata, and is no sealed payload"""
+    """it is plain: Temporal's own, such as a search attribute, or what only looks sealed"""
     MALFORMED = "malformed"
     """its metadata is not exactly that of a sealed payload"""
     UNKNOWN_KEY = "unknown_key"
@@ -96,15 +95,26 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A payload that stays as it was: why, and whose log says so (the platform's, unless it is known whose it is)."""
+    """A payload that stays as it was: why, and whose log says so (the platform's, unless it is known whose it is).
+    What is not sealed has no ciphertext: of what may be somebody's plaintext there is no digest in the log."""
 
     refusal: Refusal
     ciphertext: bytes
     tenant_id: UUID = PLATFORM_TENANT
 
 
-Outcome = Opened | Withheld | None
-"""None: a plain payload, such as a search attribute."""
+Outcome = Opened | Withheld
+
+_PLAIN: Final = Withheld(Refusal.NOT_SEALED, b"")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What one tenant's log says of a request."""
+
+    tenant_id: UUID
+    kind: AuditKind
+    detail: dict[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +127,7 @@ class Desk:
 
     async def decode(self, items: Sequence[JsonPayload], asking: Asking) -> list[JsonPayload]:
         """Each sealed payload masked, or whole for whoever may and says why. Plain ones, and all that are withheld for
-        whatever reason, stay as they are.
+        whatever reason, stay as they are, and are counted.
 
         Raises:
             Refused: 400 one is no payload, 413 they are too large together.
@@ -162,7 +172,7 @@ class Desk:
 
     async def _outcome(self, payload: Payload, asking: Asking) -> Outcome:
         if not is_sealed(payload):
-            return Withheld(Refusal.NOT_SEALED, payload.data) if has_our_metadata(payload) else None
+            return _PLAIN
         try:
             sealed = read_sealed(payload)
             key = await self.ring.open_payload_key(sealed.kid)
@@ -189,22 +199,29 @@ class Desk:
         return Opened(tenant_id, key.kid, sealed.data, shown, plain.ByteSize())
 
     async def _write_down(self, outcomes: Sequence[Outcome], asking: Asking) -> None:
-        """One entry for each tenant of whose payloads some were opened, and one for each of whose some were not."""
-        opened: dict[UUID, list[Opened]] = defaultdict(list)
-        withheld: dict[UUID, list[Withheld]] = defaultdict(list)
-        for one in outcomes:
-            if isinstance(one, Opened):
-                opened[one.tenant_id].append(one)
-            elif one is not None:
-                withheld[one.tenant_id].append(one)
-        actor = asking.operator.subject
-        for tenant_id, group in opened.items():
-            await self.trail.record(tenant_id, AuditKind.PAYLOADS_OPENED, actor, _opened_detail(group, asking))
-        for tenant_id, refused in withheld.items():
-            await self.trail.record(tenant_id, AuditKind.ACCESS_REFUSED, actor, _withheld_detail(refused, asking))
+        for entry in _entries(outcomes, asking):
+            await self.trail.record(entry.tenant_id, entry.kind, asking.operator.subject, entry.detail)
 
 
-def _opened_detail(group: Sequence[Opened], asking: Asking) -> Detail:
+def _entries(outcomes: Sequence[Outcome], asking: Asking) -> list[_Entry]:
+    """One for each tenant of whose payloads some were opened, and one for each of whose some were withheld. How many
+    were not sealed stands in the first of them, or in one of the platform's if there is none."""
+    opened: dict[UUID, list[Opened]] = defaultdict(list)
+    withheld: dict[UUID, list[Withheld]] = defaultdict(list)
+    for one in outcomes:
+        if isinstance(one, Opened):
+            opened[one.tenant_id].append(one)
+        elif one is not _PLAIN:
+            withheld[one.tenant_id].append(one)
+    entries = [_Entry(each, AuditKind.PAYLOADS_OPENED, _opened_detail(opened[each], asking)) for each in opened]
+    entries += [_Entry(each, AuditKind.ACCESS_REFUSED, _withheld_detail(withheld[each], asking)) for each in withheld]
+    if plain := outcomes.count(_PLAIN):
+        entries = entries or [_Entry(PLATFORM_TENANT, AuditKind.ACCESS_REFUSED, {"payloads": plain, **_why(asking)})]
+        entries[0].detail[Refusal.NOT_SEALED.value] = plain
+    return entries
+
+
+def _opened_detail(group: Sequence[Opened], asking: Asking) -> dict[str, str | int]:
     return {
         "payloads": len(group),
         "keys": ",".join(sorted({one.kid.hex() for one in group})),
@@ -214,7 +231,7 @@ def _opened_detail(group: Sequence[Opened], asking: Asking) -> Detail:
     }
 
 
-def _withheld_detail(group: Sequence[Withheld], asking: Asking) -> Detail:
+def _withheld_detail(group: Sequence[Withheld], asking: Asking) -> dict[str, str | int]:
     return {
         "payloads": len(group),
         "digest": _digest([one.ciphertext for one in group]),
@@ -223,10 +240,11 @@ def _withheld_detail(group: Sequence[Withheld], asking: Asking) -> Detail:
     }
 
 
-def _why(asking: Asking) -> Detail:
+def _why(asking: Asking) -> dict[str, str | int]:
     if asking.reason is None:
         return {}
-    return {"reason": asking.reason.code.value} | ({"ticket": asking.reason.ticket} if asking.reason.ticket else {})
+    ticket = {"ticket": asking.reason.ticket} if asking.reason.ticket else {}
+    return {"reason": asking.reason.code.value, **ticket}
 
 
 def _digest(ciphertexts: Sequence[bytes]) -> str:

@@ -44,7 +44,7 @@ async def test_p23_the_log_holds_no_digest_of_plaintext(
 
 
 async def test_plain_payloads_pass_unchanged(client: httpx.AsyncClient, trail: MemoryTrail) -> None:
-    """Search attributes and Core's markers come back as the very JSON that was sent; nothing is written down."""
+    """Search attributes and Core's markers come back as the very JSON that was sent; nobody's log counts them, once."""
     items = [
         {"metadata": {"encoding": "anNvbi9wbGFpbg==", "type": "S2V5d29yZA=="}, "data": "IngiCg=="},
         {
@@ -57,7 +57,40 @@ async def test_plain_payloads_pass_unchanged(client: httpx.AsyncClient, trail: M
     ]
     answer = await client.post("/decode", json={"payloads": items})
     assert answer.json() == {"payloads": items}
-    assert trail.entries == []
+    refused = AuditKind.ACCESS_REFUSED
+    assert trail.entries == [(PLATFORM_TENANT, refused, "loopback", {"payloads": 3, "not_sealed": 3})]
+
+
+async def test_plain_payloads_beside_sealed_ones_are_counted_with_them(
+    client: httpx.AsyncClient, ring: KeyRing, trail: MemoryTrail
+) -> None:
+    """Temporal Web sends them along all the time: they make no entry of their own, and only one entry counts them."""
+    foreign = to_json(to_payload(await sealed(ring, namespace="staging")))
+    items = [to_json(PLAIN), foreign, await sealed(ring), to_json(PLAIN), await sealed(ring, OTHER)]
+    answer = await client.post("/decode", json={"payloads": items})
+    assert [got == item for got, item in zip(answer.json()["payloads"], items, strict=True)] == [
+        *(True, True, False, True, False)
+    ]
+    opened, refused = AuditKind.PAYLOADS_OPENED, AuditKind.ACCESS_REFUSED
+    assert trail.kinds() == [(TENANT, opened), (OTHER, opened), (TENANT, refused)]
+    assert [(detail["payloads"], detail.get("not_sealed")) for _, _, _, detail in trail.entries] == [
+        *((1, 2), (1, None), (1, None))
+    ]
+
+
+async def test_p23_of_plaintext_the_log_holds_no_digest(client: httpx.AsyncClient, trail: MemoryTrail) -> None:
+    """What only looks sealed may be somebody's plaintext: it is counted, and that is all."""
+    pretender = Payload(metadata={"cs-kid": b"0" * 32, "encoding": b"json/plain"}, data=b'"Anna Schmidt"')
+    await client.post("/decode", json={"payloads": [to_json(pretender)]})
+    assert [detail for _, _, _, detail in trail.entries] == [{"payloads": 1, "not_sealed": 1}]
+
+
+async def test_what_is_not_sealed_is_shown_only_once_it_is_written_down(
+    client: httpx.AsyncClient, trail: MemoryTrail
+) -> None:
+    """The same order for what passes as for what is opened: first the log, then the answer."""
+    trail.broken = True
+    assert (await client.post("/decode", json={"payloads": [to_json(PLAIN)]})).status_code == 503
 
 
 async def test_no_payloads_are_no_problem(client: httpx.AsyncClient) -> None:
