@@ -38,22 +38,25 @@ class _Derived:
     commitment: bytes
 
 
-def seal_message(input_key: bytes, context: bytes, plaintext: bytes) -> bytes:
+def seal_message(input_key: bytes, context: bytes, plaintext: bytes, header: bytes = b"") -> bytes:
     """Seal under a fresh salt.
 
     Args:
         input_key: 32 bytes, used for nothing else.
         context: any bytes; opening needs the same.
         plaintext: any length.
+        header: put before the message as it is; whoever opens takes it off.
 
     Raises:
         SealRefused: the key is not 32 bytes.
     """
     # ssl's generator keeps the interpreter lock; os.urandom gives it up and waits for it beside a busy thread
-    return insecure_seal_message_with_salt(input_key, context, plaintext, RAND_bytes(SALT_BYTES))
+    return insecure_seal_message_with_salt(input_key, context, plaintext, RAND_bytes(SALT_BYTES), header)
 
 
-def insecure_seal_message_with_salt(input_key: bytes, context: bytes, plaintext: bytes, salt: bytes) -> bytes:
+def insecure_seal_message_with_salt(
+    input_key: bytes, context: bytes, plaintext: bytes, salt: bytes, header: bytes = b""
+) -> bytes:
     """Seal under a given salt, for known-answer tests only: two messages under one salt give both away.
 
     Raises:
@@ -62,10 +65,10 @@ def insecure_seal_message_with_salt(input_key: bytes, context: bytes, plaintext:
     if len(input_key) != KEY_BYTES or len(salt) != SALT_BYTES:
         raise SealRefused("the key to seal with has the wrong length")
     derived = _derive(input_key, salt, context)
-    return b"".join((salt, derived.commitment, *_sealed_chunks(derived, plaintext)))
+    return b"".join((header, salt, derived.commitment, *_sealed_chunks(derived, plaintext)))
 
 
-def open_message(input_key: bytes, context: bytes, message: bytes) -> bytes:
+def open_message(input_key: bytes, context: bytes, message: bytes | memoryview) -> bytes:
     """Open what `seal_message` sealed under the same key and context.
 
     Raises:
@@ -73,11 +76,12 @@ def open_message(input_key: bytes, context: bytes, message: bytes) -> bytes:
     """
     if len(input_key) != KEY_BYTES or len(message) < HEADER_BYTES + TAG_BYTES:
         raise OpenRefused
-    derived = _derive(input_key, message[:SALT_BYTES], context)
-    if not bytes_eq(derived.commitment, message[SALT_BYTES:HEADER_BYTES]):
+    view = memoryview(message)
+    derived = _derive(input_key, bytes(view[:SALT_BYTES]), context)
+    if not bytes_eq(derived.commitment, bytes(view[SALT_BYTES:HEADER_BYTES])):
         raise OpenRefused
     try:
-        return b"".join(_opened_chunks(derived, memoryview(message)[HEADER_BYTES:]))
+        return b"".join(_opened_chunks(derived, view[HEADER_BYTES:]))
     except InvalidTag:
         raise OpenRefused from None
 

@@ -22,7 +22,7 @@ def compress(data: bytes) -> bytes:
     return zstd.compress(data, level=_LEVEL)
 
 
-def decompress(frame: bytes, size: int) -> bytes:
+def decompress(frame: bytes | memoryview, size: int) -> bytes:
     """The `size` bytes that `frame` holds; no more than that is ever produced, whatever the frame says of itself.
 
     Raises:

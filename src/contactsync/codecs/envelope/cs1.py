@@ -70,14 +70,13 @@ def seal(key: SealingKey, binding: Binding, plaintext: bytes) -> bytes:
     Raises:
         SealRefused: too large, or the key or the binding has a part of the wrong length or form.
     """
-    message = chunked.seal_message(key.secret.expose(), _seal_context(key, binding), _inner(plaintext))
-    return HEADER + message
+    return chunked.seal_message(key.secret.expose(), _seal_context(key, binding), _inner(plaintext), HEADER)
 
 
 def insecure_seal_with_salt(key: SealingKey, binding: Binding, plaintext: bytes, salt: bytes) -> bytes:
     """`seal` under a given salt, for known-answer tests only."""
     context = _seal_context(key, binding)
-    return HEADER + chunked.insecure_seal_message_with_salt(key.secret.expose(), context, _inner(plaintext), salt)
+    return chunked.insecure_seal_message_with_salt(key.secret.expose(), context, _inner(plaintext), salt, HEADER)
 
 
 def open_(key: SealingKey, binding: Binding, data: bytes) -> bytes:
@@ -92,7 +91,7 @@ def open_(key: SealingKey, binding: Binding, data: bytes) -> bytes:
         bound = context(key.kid, binding)
     except ValueError:
         raise OpenRefused from None
-    return _outer(chunked.open_message(key.secret.expose(), bound, data[len(HEADER) :]))
+    return _outer(chunked.open_message(key.secret.expose(), bound, memoryview(data)[len(HEADER) :]))
 
 
 def context(kid: bytes, binding: Binding) -> bytes:
@@ -134,8 +133,9 @@ def _inner(plaintext: bytes) -> bytes:
     if len(plaintext) > MAX_RAW_BYTES:
         raise SealRefused("more than 32 MiB cannot be sealed as one; split it")
     algorithm, body = _compressed(plaintext)
-    framed = _INNER.pack(algorithm, len(plaintext), len(body)) + body
-    return framed.ljust(padded_length(len(framed)), b"\x00")
+    length = _INNER.size + len(body)
+    padding = bytes(padded_length(length) - length)
+    return b"".join((_INNER.pack(algorithm, len(plaintext), len(body)), body, padding))
 
 
 def _compressed(plaintext: bytes) -> tuple[int, bytes]:
@@ -152,15 +152,15 @@ def _outer(inner: bytes) -> bytes:
         raise OpenRefused
     algorithm, raw_length, body_length = _INNER.unpack_from(inner)
     end = _INNER.size + body_length
-    if raw_length > MAX_RAW_BYTES or len(inner) != padded_length(end) or any(inner[end:]):
+    if raw_length > MAX_RAW_BYTES or len(inner) != padded_length(end) or inner[end:] != bytes(len(inner) - end):
         raise OpenRefused
-    return _decompressed(algorithm, raw_length, inner[_INNER.size : end])
+    return _decompressed(algorithm, raw_length, memoryview(inner)[_INNER.size : end])
 
 
-def _decompressed(algorithm: int, raw_length: int, body: bytes) -> bytes:
+def _decompressed(algorithm: int, raw_length: int, body: memoryview) -> bytes:
     """The plaintext; only the forms that `_compressed` makes are accepted."""
     if algorithm == STORED and raw_length == len(body):
-        return body
+        return bytes(body)
     if algorithm == ZSTD and raw_length >= COMPRESS_FROM_BYTES and raw_length > len(body):
         return compression.decompress(body, raw_length)
     raise OpenRefused
