@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from msgspec import Raw
 from temporalio import activity
 
+from contactsync.activities.contacts.contact import read, written
 from contactsync.activities.contacts.quarantine import UnreadableContact
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import SANITIZE_PAGE, CleanPage, Page
@@ -42,16 +44,15 @@ def _clean(record: RawRecord, policy: Policy) -> CleanRecord:
     if not isinstance(record, RawContact):
         return record
     try:
-        contact = sanitize(record.contact, policy)
+        contact = sanitize(read(bytes(record.contact)), policy)
     except UnreadableContact as set_aside:
-        return Bad(op="bad", id=record.id, reason=set_aside.reason)
+        return Bad(record.id, set_aside.reason)
     emails, phones = forms_of(contact)
     return CleanContact(
-        op="clean",
         id=record.id,
         etag=record.etag,
         version=record.version,
-        content=contact.model_dump_json(exclude_defaults=True),
+        contact=Raw(written(contact)),
         emails=emails,
         phones=phones,
     )

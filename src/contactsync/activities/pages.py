@@ -1,15 +1,16 @@
 """The body of pages: what fetch, sanitize and upsert hand to each other through a workflow that does not look.
 
-A body is a JSON array of records, each with an `op`. Counts and flags are in the page's head.
+A body is a JSON array of records, each with an `op`. Counts and flags are in the page's head. A contact stands in it as
+the JSON that it is: it is put in and cut out again as it stands, and only who works on it reads it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Final
 
-from pydantic import Field, TypeAdapter, ValidationError
+from msgspec import MsgspecError, Raw, Struct
+from msgspec.json import Decoder, Encoder
 
-from contactsync.activities.contacts.contact import Contact, Frozen
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.source import Change, Changed, Moved, Removed, Unchanged, Unreadable
 from contactsync.activities.store.changes import Alias, CleanChange, Quarantine, Seen, Tombstone, Upsert
@@ -18,60 +19,50 @@ from contactsync.errors import PageUnreadable
 BODY_BYTES: Final = 1_500_000
 """Sources bound a page by its text, which JSON may write longer; Temporal refuses a payload past 2 MiB for ever."""
 
-_BRACKETS: Final = 2
-"""What an array of one record takes beside it."""
 
+class _Record(Struct, frozen=True, omit_defaults=True, tag_field="op"):
+    """Base of all records; members that this version does not know are passed over."""
 
-class RawContact(Frozen):
-    """A contact as the source has it, minimised."""
-
-    op: Literal["raw"]
     id: str
+
+
+class RawContact(_Record, frozen=True, tag="raw"):
+    """A contact as the source has it, minimised. `contact` is its JSON (`contact.written`)."""
+
+    contact: Raw
     etag: str | None = None
     version: int | None = None
-    contact: Contact
 
 
-class CleanContact(Frozen):
-    """A clean contact: canonical JSON, and the normal forms for its blind indexes."""
+class CleanContact(_Record, frozen=True, tag="clean"):
+    """A clean contact: canonical JSON (`contact.written`), and the normal forms for its blind indexes."""
 
-    op: Literal["clean"]
-    id: str
+    contact: Raw
     etag: str | None = None
     version: int | None = None
-    content: str
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
 
 
-class Gone(Frozen):
+class Gone(_Record, frozen=True, tag="gone"):
     """A tombstone."""
 
-    op: Literal["gone"]
-    id: str
     version: int | None = None
 
 
-class Same(Frozen):
+class Same(_Record, frozen=True, tag="same"):
     """Listed and unchanged."""
 
-    op: Literal["same"]
-    id: str
 
-
-class Bad(Frozen):
+class Bad(_Record, frozen=True, tag="bad"):
     """Set aside, with a reason code."""
 
-    op: Literal["bad"]
-    id: str
     reason: QuarantineReason
 
 
-class Renamed(Frozen):
+class Renamed(_Record, frozen=True, tag="moved"):
     """The contact of this id is found under another one now."""
 
-    op: Literal["moved"]
-    id: str
     to: str
     version: int | None = None
 
@@ -81,10 +72,11 @@ Other = Gone | Same | Bad | Renamed
 
 RawRecord = RawContact | Other
 CleanRecord = CleanContact | Other
-Listed = TypeVar("Listed", RawContact, CleanContact)
 
-_raw_records = TypeAdapter(list[Annotated[RawRecord, Field(discriminator="op")]])
-_clean_records = TypeAdapter(list[Annotated[CleanRecord, Field(discriminator="op")]])
+_encoder: Final = Encoder()
+_raw_records: Final = Decoder(list[RawRecord])
+_clean_records: Final = Decoder(list[CleanRecord])
+_UNREADABLE: Final = (MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def raw_records(changes: Iterable[Change]) -> list[RawRecord]:
@@ -95,17 +87,15 @@ def raw_records(changes: Iterable[Change]) -> list[RawRecord]:
 def _raw_record(change: Change) -> RawRecord:
     match change:
         case Changed():
-            return RawContact(
-                op="raw", id=change.source_id, etag=change.etag, version=change.version, contact=change.contact
-            )
+            return RawContact(change.source_id, Raw(change.content), change.etag, change.version)
         case Removed():
-            return Gone(op="gone", id=change.source_id, version=change.version)
+            return Gone(change.source_id, change.version)
         case Unchanged():
-            return Same(op="same", id=change.source_id)
+            return Same(change.source_id)
         case Unreadable():
-            return Bad(op="bad", id=change.source_id, reason=change.reason)
+            return Bad(change.source_id, change.reason)
         case Moved():
-            return Renamed(op="moved", id=change.source_id, to=change.to, version=change.version)
+            return Renamed(change.source_id, change.to, change.version)
 
 
 def changes_of(records: Iterable[RawRecord]) -> list[Change]:
@@ -116,7 +106,7 @@ def changes_of(records: Iterable[RawRecord]) -> list[Change]:
 def _change(record: RawRecord) -> Change:
     match record:
         case RawContact():
-            return Changed(record.id, record.contact, record.etag, record.version)
+            return Changed(record.id, bytes(record.contact), record.etag, record.version)
         case Gone():
             return Removed(record.id, record.version)
         case Same():
@@ -139,7 +129,7 @@ def _clean_change(record: CleanRecord) -> CleanChange:
                 source_id=record.id,
                 etag=record.etag,
                 version=record.version,
-                content=record.content.encode(),
+                content=bytes(record.contact),
                 emails=record.emails,
                 phones=record.phones,
             )
@@ -163,7 +153,7 @@ class Body:
 
 def raw_body(records: Iterable[RawRecord], limit: int = BODY_BYTES) -> Body:
     """The body of a `Page`, at most `limit` bytes: the largest contacts become quarantine entries until it fits."""
-    return _body(list(records), _raw_records, limit)
+    return _body(list(records), limit)
 
 
 def load_raw(body: bytes) -> list[RawRecord]:
@@ -173,14 +163,14 @@ def load_raw(body: bytes) -> list[RawRecord]:
         PageUnreadable: another version wrote it.
     """
     try:
-        return list(_raw_records.validate_json(body))
-    except ValidationError:
+        return _raw_records.decode(body)
+    except _UNREADABLE:
         raise PageUnreadable from None
 
 
 def clean_body(records: Iterable[CleanRecord], limit: int = BODY_BYTES) -> Body:
     """The body of a `CleanPage`, bounded as that of a `Page`."""
-    return _body(list(records), _clean_records, limit)
+    return _body(list(records), limit)
 
 
 def load_clean(body: bytes) -> list[CleanRecord]:
@@ -190,25 +180,27 @@ def load_clean(body: bytes) -> list[CleanRecord]:
         PageUnreadable: another version wrote it.
     """
     try:
-        return list(_clean_records.validate_json(body))
-    except ValidationError:
+        return _clean_records.decode(body)
+    except _UNREADABLE:
         raise PageUnreadable from None
 
 
-def _body(
-    records: list[Listed | Gone | Same | Bad | Renamed],
-    adapter: TypeAdapter[list[Listed | Gone | Same | Bad | Renamed]],
-    limit: int,
-) -> Body:
-    content = adapter.dump_json(records, exclude_defaults=True)
+def _body(records: Sequence[RawRecord | CleanRecord], limit: int) -> Body:
+    content = _encoder.encode(records)
     if len(content) > limit:
-        sizes = [len(adapter.dump_json([record], exclude_defaults=True)) for record in records]
-        total = sum(sizes)
-        for position in sorted(range(len(sizes)), key=lambda position: sizes[position], reverse=True):
-            if total <= limit:
-                break
-            aside = Bad(op="bad", id=records[position].id, reason=QuarantineReason.TOO_LARGE)
-            records[position] = aside
-            total -= sizes[position] - len(aside.model_dump_json()) - _BRACKETS
-        content = adapter.dump_json(records, exclude_defaults=True)
+        records = _within(records, limit)
+        content = _encoder.encode(records)
     return Body(content, sum(isinstance(record, Bad) for record in records))
+
+
+def _within(records: Sequence[RawRecord | CleanRecord], limit: int) -> list[RawRecord | CleanRecord]:
+    """The records, the largest of them set aside."""
+    fitting = list(records)
+    sizes = [len(_encoder.encode(record)) for record in records]
+    total = sum(sizes) + len(sizes) + 1
+    for position in sorted(range(len(sizes)), key=lambda position: sizes[position], reverse=True):
+        if total <= limit:
+            break
+        fitting[position] = Bad(records[position].id, QuarantineReason.TOO_LARGE)
+        total -= sizes[position] - len(_encoder.encode(fitting[position]))
+    return fitting

@@ -8,7 +8,7 @@ from pydantic import Field as Bounded
 from temporalio.testing import ActivityEnvironment
 
 from contactsync.activities.cleaning import Cleaning
-from contactsync.activities.contacts.contact import Contact, Fields, Name, Note
+from contactsync.activities.contacts.contact import Contact, Fields, Name, Note, written
 from contactsync.activities.fetching import Fetching
 from contactsync.activities.messages import ConnectionRef, FetchRequest, Page, PageResult, PartRef
 from contactsync.activities.pages import clean_changes, load_clean
@@ -117,7 +117,7 @@ class Paged:
         if is_held:
             return Unchanged(name)
         whole = Contact(name=Name(full=name), notes=(Note(note=note),))
-        return Changed(name, minimised(whole, self._fields), "as ever")
+        return Changed(name, written(minimised(whole, self._fields)), "as ever")
 
 
 @dataclass(slots=True)

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
+from msgspec.json import encode
 
-from contactsync.activities.contacts.contact import Contact, Name, Note
+from contactsync.activities.contacts.contact import Contact, Name, Note, written
 from contactsync.activities.contacts.made_up import made_up_contacts
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.pages import (
@@ -25,10 +27,10 @@ def test_a_raw_body_carries_every_kind_of_record_unchanged() -> None:
     """Contacts, tombstones, unchanged ones and quarantine entries, in their order."""
     contacts = made_up_contacts(20, 5)
     records = [
-        *(RawContact(op="raw", id=str(n), etag=f"e{n}", contact=contact) for n, contact in enumerate(contacts)),
-        Gone(op="gone", id="gone", version=7),
-        Same(op="same", id="same"),
-        Bad(op="bad", id="bad", reason=QuarantineReason.UNREADABLE),
+        *(RawContact(str(n), Raw(written(contact)), f"e{n}") for n, contact in enumerate(contacts)),
+        Gone("gone", 7),
+        Same("same"),
+        Bad("bad", QuarantineReason.UNREADABLE),
     ]
     body = raw_body(records)
     assert load_raw(body.content) == records
@@ -37,18 +39,18 @@ def test_a_raw_body_carries_every_kind_of_record_unchanged() -> None:
 
 def test_p20_a_page_that_json_writes_too_long_sets_its_largest_contacts_aside() -> None:
     """A note of control characters is six times as long in JSON; the page fits, and the contact is reported."""
-    small = RawContact(op="raw", id="small", contact=Contact(name=Name(full="Small")))
-    large = RawContact(op="raw", id="large", contact=Contact(notes=(Note(note="\x01" * 2_000),)))
+    small = RawContact("small", Raw(written(Contact(name=Name(full="Small")))))
+    large = RawContact("large", Raw(written(Contact(notes=(Note(note="\x01" * 2_000),)))))
     body = raw_body([small, large], limit=5_000)
     assert len(body.content) <= 5_000
-    assert load_raw(body.content) == [small, Bad(op="bad", id="large", reason=QuarantineReason.TOO_LARGE)]
+    assert load_raw(body.content) == [small, Bad("large", QuarantineReason.TOO_LARGE)]
     assert body.quarantined == 1
 
 
 @given(st.lists(st.text('"\\a', max_size=400), max_size=12))
 def test_p20_a_clean_page_never_outgrows_its_bound(contents: list[str]) -> None:
     """Whatever escaping does, and no record is lost."""
-    records = [CleanContact(op="clean", id=str(n), content=content) for n, content in enumerate(contents)]
+    records = [CleanContact(str(n), Raw(encode(content))) for n, content in enumerate(contents)]
     body = clean_body(records, limit=2_000)
     assert len(body.content) <= 2_000
     assert [record.id for record in load_clean(body.content)] == [record.id for record in records]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from contactsync.activities.contacts.contact import Contact, Name
+from contactsync.activities.contacts.contact import Contact, Name, written
 from contactsync.activities.sources.query import Instant, QueryPage, Record, Window
 from contactsync.activities.sources.source import Capabilities, Changed, PageLimits, Removed, SourceInfo
 from contactsync.errors import CursorExpired
@@ -241,7 +241,7 @@ def _record(entry: Entry) -> Record:
     name, version = entry
     if version.text is None:
         return Record(Removed(name), version.changed_at)
-    return Record(Changed(name, Contact(name=Name(full=version.text))), version.changed_at)
+    return Record(Changed(name, written(Contact(name=Name(full=version.text)))), version.changed_at)
 
 
 def _with(page: QueryPage, stray: Record) -> QueryPage:

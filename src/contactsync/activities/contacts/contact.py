@@ -5,9 +5,9 @@ or a phone, and order is kept. `jscontact.py` turns one into the other.
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 
 class Frozen(BaseModel):
@@ -157,3 +157,20 @@ class Contact(Frozen):
     notes: tuple[Note, ...] = ()
     keywords: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+
+
+_contact: Final = TypeAdapter(Contact)
+
+
+def written(contact: Contact) -> bytes:
+    """The contact's canonical JSON in UTF-8: properties in the order above, none that is at its default."""
+    return _contact.dump_json(contact, exclude_defaults=True)
+
+
+def read(content: bytes) -> Contact:
+    """The contact of its JSON.
+
+    Raises:
+        pydantic.ValidationError: it is none.
+    """
+    return _contact.validate_json(content)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from contactsync.activities.contacts.contact import Contact, Fields
+from contactsync.activities.contacts.contact import Fields, written
 from contactsync.activities.contacts.limits import MAX_CARD_BYTES
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 from contactsync.activities.contacts.vcard import parse_vcard
@@ -33,11 +33,10 @@ _ONE_BY_ONE: Final = frozenset({400, 403, 404, 405, 406, 409, 410, 412, 413, 415
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A card that was downloaded and read; `size` is what the contact takes in a page, in bytes."""
+    """A card that was downloaded and read; `content` is the contact's JSON."""
 
-    contact: Contact = field(repr=False)
+    content: bytes = field(repr=False)
     etag: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ class Cards:
             contact = parse_vcard(got.text, self._fields)
         except UnreadableContact as error:
             return Broken(error.reason)
-        return Read(contact, got.etag or listed_etag, len(contact.model_dump_json().encode()))
+        return Read(written(contact), got.etag or listed_etag)
 
 
 def properties_of(fields: Fields) -> frozenset[str]:

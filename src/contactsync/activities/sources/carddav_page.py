@@ -51,9 +51,9 @@ class PageBuilder:
             return Unchanged(item.path), 0
         if isinstance(outcome, Broken):
             return Unreadable(item.path, outcome.reason), 0
-        if outcome.size > self._limits.bytes:
+        if len(outcome.content) > self._limits.bytes:
             return Unreadable(item.path, QuarantineReason.TOO_LARGE), 0
-        return Changed(item.path, outcome.contact, self.etag(outcome.etag)), outcome.size
+        return Changed(item.path, outcome.content, self.etag(outcome.etag)), len(outcome.content)
 
 
 def batches(listed: Sequence[Listed], held: frozenset[str], size: int) -> Iterator[tuple[list[Listed], list[Listed]]]:

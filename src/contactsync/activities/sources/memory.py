@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pydantic import Field, ValidationError, model_validator
 
-from contactsync.activities.contacts.contact import Contact, Fields, Frozen
+from contactsync.activities.contacts.contact import Contact, Fields, Frozen, written
 from contactsync.activities.contacts.contact import Field as Property
 from contactsync.activities.contacts.made_up import made_up_contacts
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
@@ -246,10 +246,11 @@ class MemorySource:
             contact = _contact(entry.card, self._fields)
         except UnreadableContact as error:
             return Unreadable(name, error.reason), _ROW_BYTES
-        size = len(contact.model_dump_json().encode()) + _ROW_BYTES
+        content = written(contact)
+        size = len(content) + _ROW_BYTES
         if size > limits.bytes:
             return Unreadable(name, QuarantineReason.TOO_LARGE), _ROW_BYTES
-        return Changed(name, contact, self._etag(entry)), size
+        return Changed(name, content, self._etag(entry)), size
 
     def _etag(self, entry: _Entry) -> str:
         return f"{self._mask}:{self._book.life}:{entry.sequence}"

@@ -6,7 +6,7 @@ from typing import Final, get_args
 
 from pydantic import JsonValue
 
-from contactsync.activities.contacts.contact import Anniversary, Contact, Field, Fields, Name, NameComponent
+from contactsync.activities.contacts.contact import Anniversary, Contact, Field, Fields, Name, NameComponent, written
 from contactsync.activities.contacts.dates import normal_date
 from contactsync.activities.contacts.limits import MAX_MEMBERS
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
@@ -146,7 +146,7 @@ class Mapper:
         if is_true(self._ask("deleted", raw)):
             return Removed(head.id, head.version)
         try:
-            return Changed(head.id, self.contact(raw), head.etag, head.version)
+            return Changed(head.id, written(self.contact(raw)), head.etag, head.version)
         except UnreadableContact as error:
             return Unreadable(head.id, error.reason)
         except NotEvaluable:

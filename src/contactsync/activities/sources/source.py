@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from uuid import UUID
 
-from contactsync.activities.contacts.contact import Contact, Fields
+from contactsync.activities.contacts.contact import Contact, Fields, read
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
@@ -21,12 +21,18 @@ from contactsync.activities.sources.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A contact as the source has it now. `etag` is opaque; `version` only where the source's own are ordered."""
+    """A contact as the source has it now: `content` is its JSON (`contact.written`). `etag` is opaque; `version` only
+    where the source's own are ordered."""
 
     source_id: str
-    contact: Contact
+    content: bytes = field(repr=False)
     etag: str | None = None
     version: int | None = None
+
+    @property
+    def contact(self) -> Contact:
+        """The contact, read from its JSON."""
+        return read(self.content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Final
 
 from contactsync.activities.sources.query import QueryPage, Record
+from contactsync.activities.sources.source import Changed
 from contactsync.activities.sources.window_state import Walk
 from contactsync.errors import CursorExpired, SourceMisbehaved
 
@@ -56,7 +57,9 @@ def anchors_of(records: Sequence[Record]) -> tuple[str, ...]:
 
 def _anchor(record: Record) -> str:
     # with its content: a record that changed may have moved to the end, and must not count as the place to go on
-    return hashlib.blake2b(repr((record.changed_at, record.change)).encode(), digest_size=9).hexdigest()
+    content = record.change.content if isinstance(record.change, Changed) else b""
+    said = repr((record.changed_at, record.change)).encode()
+    return hashlib.blake2b(said + content, digest_size=9).hexdigest()
 
 
 def _behind_anchors(records: Sequence[Record], anchors: Sequence[str]) -> tuple[Record, ...] | None:

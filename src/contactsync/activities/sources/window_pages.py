@@ -50,7 +50,7 @@ def _chained(moves: Sequence[Moved]) -> list[Moved]:
 def _fitting(change: Change, limits: PageLimits) -> tuple[Change, int]:
     if not isinstance(change, Changed):
         return change, _ROW_BYTES
-    size = len(change.contact.model_dump_json(exclude_defaults=True).encode()) + _ROW_BYTES
+    size = len(change.content) + _ROW_BYTES
     if size > limits.bytes:
         return Unreadable(change.source_id, QuarantineReason.TOO_LARGE), _ROW_BYTES
     return change, size
