@@ -25,6 +25,7 @@ from contactsync.activities.store.backfill_rows import NewBackfill
 from contactsync.activities.store.backfills import Backfills
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
 from contactsync.codecs.audit.log import AuditKind
+from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import TemporalUnavailable
 from contactsync.postgres import owner_connection
 from contactsync.workers.backfills import BackfillRun, BackfillRuns
@@ -123,6 +124,8 @@ class Place:
     sync: Sync
     ledger: Ledger
     queue: str = field(default_factory=lambda: f"queue-{uuid4()}")
+    older: list[TenantSealer] = field(default_factory=list[TenantSealer])
+    """What opened the tenant's rows before each rotation of its keys."""
 
     @property
     def ref(self) -> ConnectionRef:
@@ -197,8 +200,13 @@ class Place:
 
     async def check_history(self) -> None:
         """Nothing ever went back."""
-        found = await history.violations(self.ground.superuser_url, self.ground.parts.ring, self.ref)
+        found = await self.went_back()
         assert not found, found
+
+    async def went_back(self) -> list[str]:
+        """What ever did."""
+        sealers = [*self.older, await self.ground.parts.ring.tenant_sealer(self.ref.tenant_id)]
+        return await history.violations(self.ground.superuser_url, sealers, self.ref)
 
     async def check_counters(self) -> None:
         """Passes, backfills and approvals add up to what there is, and the audit log tells the same, page by page."""

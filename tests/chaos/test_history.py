@@ -1,6 +1,5 @@
 """The proof of these tests is worth something: what goes back is seen, by its columns and by its content."""
 
-from tests.chaos import history
 from tests.chaos.ground import Ground
 
 from contactsync.postgres import owner_connection
@@ -27,9 +26,9 @@ async def test_a_row_that_goes_back_is_seen(ground: Ground) -> None:
             was = await connection.fetchrow(_WAS, place.sync.connection_id)
             assert was is not None
             await connection.execute(_CONTENT_BACK, was["contact_id"], was["sealed"])
-            content = await history.violations(ground.superuser_url, ground.parts.ring, place.ref)
+            content = await place.went_back()
             await connection.execute(_COLUMNS_BACK, was["contact_id"], was["source_version"], was["observed"])
-            columns = await history.violations(ground.superuser_url, ground.parts.ring, place.ref)
+            columns = await place.went_back()
         assert len(content) == 1
         assert "version 1 after 2" in content[0]
         assert [found for found in columns if "an older version over a newer one" in found]
@@ -43,5 +42,5 @@ async def test_a_row_that_is_removed_is_seen(ground: Ground) -> None:
             await connection.execute(
                 "DELETE FROM contactsync.contact WHERE connection_id = $1", place.sync.connection_id
             )
-        found = await history.violations(ground.superuser_url, ground.parts.ring, place.ref)
+        found = await place.went_back()
         assert len(found) == len(place.ledger.people())

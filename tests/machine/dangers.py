@@ -46,4 +46,16 @@ LATE_ATTEMPTS: Final = Script(
 )
 """Pages of passes that are over are written while another pass is about to write its first."""
 
-DANGERS: Final = (LATE_COMMITS, EDITED_LISTING, PURGED_BEHIND_A_BACKFILL, MASS_DELETION, LATE_ATTEMPTS)
+ROTATED_MEANWHILE: Final = Script(
+    relists=False,
+    steps=(
+        *(SYNC, Step("edit", 1), Step("stall"), Step("begin"), Step("wait"), Step("rotate", 2), Step("delete", 3)),
+        *(Step("backfill"), Step("zombies"), Step("release"), SYNC, Step("restart"), SETTLE, Step("rotate", 1)),
+        *(Step("purge", 5), Step("strike", 1, 3), SYNC, Step("zombies"), Step("restore"), SETTLE, Step("rotate")),
+    ),
+)
+"""All keys are replaced while a page waits to be written, again while people are deleted, and once more at the end."""
+
+DANGERS: Final = (
+    *(LATE_COMMITS, EDITED_LISTING, PURGED_BEHIND_A_BACKFILL, MASS_DELETION, LATE_ATTEMPTS, ROTATED_MEANWHILE),
+)

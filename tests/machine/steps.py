@@ -15,6 +15,7 @@ TROUBLES: Final = ("503", "429", "403", "cut", "half", "garbage", "expire", "bla
 RUNS: Final = (
     *("sync", "sync", "begin", "backfill", "backfill", "since", "dry", "cancel", "pause", "resume"),
     *("pause backfill", "resume backfill", "approve", "reject", "policy", "settle"),
+    *("rotate", "rotate"),
 )
 CRASHES: Final = ("strike", "strike", "restart", "stall", "wait", "release", "zombies")
 REST: Final = "rest"

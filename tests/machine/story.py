@@ -20,13 +20,16 @@ from tests.machine.steps import EDITS, KILL, Script, Step
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Field
 from contactsync.activities.messages import DeleteDecision, PassResult
 from contactsync.activities.pages import clean_changes, load_clean
+from contactsync.activities.rotation_messages import RotateArgs
 from contactsync.activities.store.backfill_rows import Backfill, NewBackfill
 from contactsync.activities.store.directory import TenantPolicy
 from contactsync.activities.store.holds import Hold
+from contactsync.codecs.keys.key import KeyPurpose
 from contactsync.errors import HoldNotFound, StalePass
 from contactsync.postgres import owner_connection
 from contactsync.workers.backfills import BackfillRun, BackfillRuns
 from contactsync.workers.bootstrap import Parts
+from contactsync.workers.rotations import Rotations
 from contactsync.workers.syncs import Syncs
 from contactsync.workers.worker import make_worker
 
@@ -90,6 +93,7 @@ class Story:
             "approve": lambda _: self.decide(approve=True),
             "reject": lambda _: self.decide(approve=False),
             "policy": self._change_policy,
+            "rotate": self.rotate,
             "settle": lambda _: self.settle(),
             "blank": lambda _: self.blank(),
             "strike": self._disturb,
@@ -257,6 +261,33 @@ class Story:
         self.model.provider.faults = type(self.model.provider.faults)()
         await self.decide(approve=False)
 
+    # keys
+
+    @property
+    def rotations(self) -> Rotations:
+        """Rotations on this story's queue."""
+        return Rotations(self.place.ground.client, self.place.queue)
+
+    async def rotate(self, step: Step) -> None:
+        """The tenant's key is rotated, and perhaps its index key and its row key; or that is under way already."""
+        tenant_id, ring = self.place.ref.tenant_id, self.place.ground.parts.ring
+        if (await self.rotations.condition(tenant_id)).running:
+            return
+        ring.forget(tenant_id)
+        self.place.older.append(await ring.tenant_sealer(tenant_id))
+        args = RotateArgs(tenant_id=tenant_id, index=step.who % 3 > 0, reseal=step.who % 3 > 1, settle_seconds=0.5)
+        await self.rotations.start(args)
+
+    async def end_rotation(self) -> None:
+        """Wait for the rotation that is under way; it leaves one key of each kind."""
+        if not self.place.older:
+            return
+        tenant_id, store = self.place.ref.tenant_id, self.place.ground.parts.ring.store
+        assert (await self.rotations.result(tenant_id)).phase == "ended"
+        keys = await store.data_keys(tenant_id, (KeyPurpose.ROW, KeyPurpose.INDEX))
+        assert sorted(key.purpose for key in keys if key.wrapped) == [KeyPurpose.INDEX, KeyPurpose.ROW]
+        assert len([key for key in await store.tenant_keys(tenant_id) if key.wrapped]) == 1
+
     # held deletions
 
     async def hold(self) -> Hold | None:
@@ -289,6 +320,7 @@ class Story:
             await asyncio.gather(*self.tasks)
             self.tasks.clear()
             await self._complete()
+            await self.end_rotation()
         await self.check()
 
     async def _complete(self) -> None:
