@@ -37,6 +37,9 @@ DYNAMIC_CONFIG = {
     "matching.enableFairness": "true",
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
+    # what is deleted waits until the end of an execution is acknowledged, which is done every 30 s if nothing is said
+    "history.transferProcessorUpdateAckInterval": '"1s"',
+    "history.visibilityProcessorUpdateAckInterval": '"1s"',
 }
 
 
