@@ -1,13 +1,85 @@
 """E-mail addresses and their normal form."""
 
+from itertools import product
+from typing import Final
+
 import pytest
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.contacts.people import email_texts
 
-from contactsync.activities.sanitizing.emails import clean_email
+from contactsync.activities.sanitizing.emails import clean_email, domain_of, parsed_email, valid_domain
 from contactsync.activities.sanitizing.normal_forms import email_normal_form
+
+# ruff: noqa: RUF001 - letters of other scripts look like Latin ones, and are meant
+
+LOCALS: Final = (
+    *("ada", "Ada.Lovelace", "a", "o'brien", "a+b", "a_b-c", "a/b=c", "info", "Info", "POSTMASTER", "postmaster+x"),
+    *("ñandú", "юзер", "राम", "葉士豪", "e\u0301", "\u0301e", "a\u200cb", '"ada"', '"a b"', '"a@b"', 'a"b'),
+    *("", ".a", "a.", "a..b", "a b", " a", "a ", "<a", "Ada <a", "mailto:a", "MAILTO:a", "a@b", "@", "a\n"),
+    *("x" * 64, "x" * 65, "x" * 241, "x" * 242, "x" * 243, "é" * 120),
+)
+DOMAINS: Final = (
+    *("calc.example", "CALC.Example", "mail.calc.example", "test-calc.example", "b.com", "a_b.com", "-a.com", "a-.com"),
+    *(
+        "bücher.example",
+        "BÜCHER.example",
+        "xn--bcher-kva.example",
+        "XN--BCHER-KVA.example",
+        "xn--a.example",
+        "почта.рф",
+    ),
+    *(
+        "例え.example",
+        "ａｂ．example",
+        "。example",
+        "ẞ.example",
+        "straße.example",
+        "㎏.example",
+        "ﷺ.example",
+        "⒈a.example",
+    ),
+    *("", ".", "b", "localhost", "a.local", "a.test", "a.invalid", "b.com.", ".b.com", "a..b", "@b.com", "b@c.com"),
+    *(
+        "b.123",
+        "[127.0.0.1]",
+        "[IPv6:::1]",
+        "b.com>",
+        "b.com?subject=x",
+        "b.com ",
+        " b.com",
+        "b .com",
+        "b.com\n",
+        "b!.com",
+    ),
+    *("b\u200d.com", "b\u00ad.com", f"{'x' * 63}.com", f"{'x' * 64}.com", f"{'x' * 60}.{'y' * 60}.{'z' * 60}.com"),
+    *(f"{'x' * 63}.{'y' * 63}.{'z' * 63}.{'w' * end}.com" for end in (50, 55, 56, 57, 58)),
+    *(f"{'ü' * letters}.{'ö' * letters}.{'ä' * letters}.com" for letters in (30, 40, 50)),
+)
+"""Parts that are plain, odd, too long or wrong, each for a reason of its own."""
+
+
+@pytest.mark.parametrize("local", LOCALS)
+def test_the_short_way_answers_what_the_library_answers(local: str) -> None:
+    """Plain addresses are cleaned without the library, in no way that it would not have taken."""
+    for domain, around in product(DOMAINS, ("{}", "Ada <{}>")):
+        text = around.format(f"{local}@{domain}")
+        assert clean_email(text) == parsed_email(text)
+
+
+@settings(deadline=None)
+@given(email_texts)
+def test_the_short_way_answers_what_the_library_answers_to_any_text(text: str) -> None:
+    """Whatever stands where an address should."""
+    assert clean_email(text) == parsed_email(text)
+
+
+def test_what_is_no_domain_is_not_remembered() -> None:
+    """Only valid domains are kept for the next address: text that a person wrote there is not."""
+    before = valid_domain.cache_info().currsize
+    assert domain_of("lives in the blue house") is None
+    assert valid_domain.cache_info().currsize == before
 
 
 @pytest.mark.parametrize(

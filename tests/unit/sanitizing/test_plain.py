@@ -5,7 +5,8 @@ from hypothesis import example, given, settings
 from tests.unit.contacts.people import wild
 
 from contactsync.activities.sanitizing.markup import has_markup
-from contactsync.activities.sanitizing.plain import plain_line, plain_lines
+from contactsync.activities.sanitizing.plain import is_plain_line, plain_line, plain_lines
+from contactsync.activities.sanitizing.text import clean_line, clean_lines
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,17 @@ def test_plain_text_is_its_own_plain_text(text: str) -> None:
     for plain in (plain_line, plain_lines):
         once = plain(text)
         assert once == plain(once)
+
+
+@settings(deadline=None, max_examples=400)
+@given(wild)
+@example("a \u0301b")
+@example("&amp")
+@example("&lt;b")
+@example("< b>")
+@example("e\u0301")
+def test_text_that_looks_plain_is_left_as_it_is(text: str) -> None:
+    """What the cheap look calls plain has no markup, and is clean as one line and as several."""
+    if is_plain_line(text):
+        assert text == clean_line(text) == clean_lines(text)
+        assert not has_markup(text)

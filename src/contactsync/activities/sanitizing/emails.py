@@ -1,12 +1,26 @@
 """E-mail addresses: validated by syntax (nothing is asked of the network), in one spelling."""
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
 _IN_BRACKETS: Final = re.compile(r"[^<>]*<\s*([^<>\s]+)\s*>")
 _MAX_CHARS: Final = 320
+_PLAIN_LOCAL: Final = re.compile(r"[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*")
+_MAILBOXES: Final = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A valid domain: lower case and Unicode, as A-labels, and the bytes of its longest spelling."""
+
+    name: str
+    ascii_name: str
+    longest: int
 
 
 def clean_email(text: str) -> str | None:
@@ -15,6 +29,11 @@ def clean_email(text: str) -> str | None:
     `mailto:` and a display name around the address are taken off. Quoted local parts, address literals and
     domains that are reserved or have no dot (`.local`, `localhost`) are no addresses that a mail could reach.
     """
+    return _plain_email(text) or parsed_email(text)
+
+
+def parsed_email(text: str) -> str | None:
+    """What `clean_email` answers, by the email-validator library alone."""
     address = text.strip()
     if match := _IN_BRACKETS.fullmatch(address):
         address = match[1]
@@ -26,3 +45,34 @@ def clean_email(text: str) -> str | None:
         return validate_email(address, check_deliverability=False).normalized
     except EmailNotValidError:
         return None
+
+
+def _plain_email(text: str) -> str | None:
+    """The answer for an address of usual letters at a known domain; None says nothing."""
+    local, _, domain = text.partition("@")
+    if not _PLAIN_LOCAL.fullmatch(local) or local.lower() in _MAILBOXES:
+        return None
+    known = domain_of(domain)
+    if known is None or len(local) + 1 + known.longest > EMAIL_MAX_LENGTH:
+        return None
+    return f"{local}@{known.name}"
+
+
+def domain_of(domain: str) -> Domain | None:
+    """The domain as the email-validator library reads it behind an `@`; None if it is not valid."""
+    try:
+        return valid_domain(domain)
+    except EmailNotValidError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def valid_domain(domain: str) -> Domain:
+    """As `domain_of`; only domains are remembered, and nothing that a person wrote in their place.
+
+    Raises:
+        EmailNotValidError: it is no domain.
+    """
+    valid = validate_email(f"a@{domain}", check_deliverability=False)
+    spellings = (domain, valid.domain, valid.ascii_domain)
+    return Domain(valid.domain, valid.ascii_domain, max(len(spelling.encode()) for spelling in spellings))

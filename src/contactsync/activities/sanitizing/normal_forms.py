@@ -4,11 +4,9 @@ Changing a rule here is a new version: every index must be computed again.
 """
 
 import unicodedata
-from functools import lru_cache
-
-from email_validator import EmailNotValidError, validate_email
 
 from contactsync.activities.contacts.contact import Contact
+from contactsync.activities.sanitizing.emails import domain_of
 from contactsync.activities.sanitizing.phones import clean_phone
 
 
@@ -18,10 +16,8 @@ def email_normal_form(address: str) -> str | None:
     Dots and `+tags` stay: what they mean is the receiving server's affair.
     """
     local, at, domain = address.strip().rpartition("@")
-    ascii_domain = _ascii_domain(domain) if at and local else None
-    if ascii_domain is None:
-        return None
-    return f"{unicodedata.normalize('NFC', unicodedata.normalize('NFC', local).casefold())}@{ascii_domain}"
+    known = domain_of(domain) if at and local else None
+    return f"{_folded(local)}@{known.ascii_name}" if known else None
 
 
 def phone_normal_form(number: str, default_region: str = "") -> str | None:
@@ -37,9 +33,7 @@ def forms_of(contact: Contact) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(form for form in emails if form), tuple(form for form in phones if form)
 
 
-@lru_cache(maxsize=4096)
-def _ascii_domain(domain: str) -> str | None:
-    try:
-        return validate_email(f"a@{domain}", check_deliverability=False).ascii_domain
-    except EmailNotValidError:
-        return None
+def _folded(local: str) -> str:
+    if local.isascii():
+        return local.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())

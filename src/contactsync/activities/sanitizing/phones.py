@@ -8,6 +8,8 @@ from typing import Final
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
+from contactsync.activities.sanitizing.phone_plans import plain_e164
+
 _EXTENSION_WORD: Final = r"(?:;ext=|extension|extn?\.?|ext\.?|x\.?|доб\.?|anexo|int\.?)"
 _NUMBER_ONLY: Final = re.compile(
     rf"[\W\d_]*(?:;phone-context=[+\d.-]+)?[\W\d_]*(?:{_EXTENSION_WORD}[\W\d_]*)?", re.IGNORECASE
@@ -16,6 +18,8 @@ _DIGIT: Final = re.compile(r"\d")
 _MIN_DIGITS: Final = 3
 _E164_CHARS: Final = 16  # ITU-T E.164: fifteen digits, and the plus
 _MAX_CHARS: Final = 128
+
+phonenumbers.enable_pattern_cache()  # a worker meets numbers from everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,12 @@ def clean_phone(text: str, default_region: str) -> CleanNumber | None:
     numbering plans change faster than libraries. A national one is read in `default_region` (empty: none) and must
     be valid there: a wrong guess would be somebody else's number. Text with other words in it is never guessed at.
     """
+    plain = plain_e164(text, default_region)
+    return CleanNumber(plain, "", e164=True) if plain else parsed_phone(text, default_region)
+
+
+def parsed_phone(text: str, default_region: str) -> CleanNumber | None:
+    """What `clean_phone` answers, by the phonenumbers library alone."""
     text = text.strip()
     if text[:4].lower() == "tel:":
         text = text[4:].strip()

@@ -4,19 +4,24 @@ from collections.abc import Callable
 from typing import Final
 
 from contactsync.activities.sanitizing.markup import has_markup, without_brackets, without_markup
-from contactsync.activities.sanitizing.text import clean_line, clean_lines
+from contactsync.activities.sanitizing.text import clean_line, clean_lines, is_clean_line
 
 _MAX_ROUNDS: Final = 8
 
 
+def is_plain_line(text: str) -> bool:
+    """Whether the text is certainly plain already, and one line: cheap, and no for some text that is."""
+    return is_clean_line(text) and not (("<" in text or "&" in text) and has_markup(text))
+
+
 def plain_line(text: str) -> str:
     """One line of plain text. Doing it twice changes nothing."""
-    return _plain(text, clean_line)
+    return text if is_plain_line(text) else _plain(text, clean_line)
 
 
 def plain_lines(text: str) -> str:
     """Plain text with its line breaks. Doing it twice changes nothing."""
-    return _plain(text, clean_lines)
+    return text if is_plain_line(text) else _plain(text, clean_lines)
 
 
 def _plain(text: str, clean: Callable[[str], str]) -> str:

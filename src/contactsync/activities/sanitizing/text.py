@@ -37,10 +37,20 @@ _JOINED: Final = "\u0590-\u1dff\u2070-\U0010ffff"
 _STRAY_JOINER: Final = re.compile(f"(?<![{_JOINED}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINED}])")
 """Zero width joiners mean something inside Arabic, Indic and emoji sequences (RFC 5892 appendix A), and only there."""
 
+_PRINTABLE_BUT_CHANGED: Final = re.compile("[\u034f\u180b-\u180d\u180f\u2800\u3164\uffa0\ufffc]")
+"""What `str.isprintable` lets through though it is forbidden or blank (a test tries every code point)."""
+
 _BREAK: Final = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _SPACES: Final = re.compile(r"\s+")
 _SPACES_IN_LINE: Final = re.compile(r"[^\S\n]+")
 _BREAKS: Final = re.compile(r" ?\n(?: ?\n)* ?")
+
+
+def is_clean_line(text: str) -> bool:
+    """Whether `clean_line` would certainly leave the text as it is: cheap, and no for some text that is clean."""
+    if "  " in text or text[:1] == " " or text[-1:] == " " or not text.isprintable():
+        return False
+    return text.isascii() or (unicodedata.is_normalized("NFC", text) and not _PRINTABLE_BUT_CHANGED.search(text))
 
 
 def clean_line(text: str) -> str:

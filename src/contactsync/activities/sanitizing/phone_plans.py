@@ -1,0 +1,125 @@
+"""Plain phone numbers in E.164 without parsing them: digits and usual separators, nothing to guess.
+
+Each country's plan is taken from the phonenumbers library once; what a plan answers is what the library answers. It
+answers for most numbers only: `None` says nothing, and the library has the word.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, region_code_for_country_code
+
+_INTERNATIONAL: Final = re.compile(r"\+[1-9][0-9 ()./-]{1,40}")
+_NATIONAL: Final = re.compile(r"[0-9(][0-9 ()./-]{1,40}")
+_SEPARATORS: Final = str.maketrans("", "", "+ ()./-")
+_MAX_DIGITS: Final = 15  # ITU-T E.164
+_NEVER: Final = re.compile(r"(?!)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A country code's plan. `prefix`: what is taken off a national number's front; `valid`: numbers that exist."""
+
+    code: str
+    prefix: re.Pattern[str]
+    lengths: frozenset[int]
+    idd: re.Pattern[str]
+    valid: re.Pattern[str]
+
+
+def plain_e164(text: str, default_region: str) -> str | None:
+    """The number in E.164 if it is written plainly: as `clean_phone` tells, without an extension."""
+    if _INTERNATIONAL.fullmatch(text):
+        return _international(text.translate(_SEPARATORS))
+    if default_region and _NATIONAL.fullmatch(text):
+        return _national(text.translate(_SEPARATORS), default_region)
+    return None
+
+
+def _international(digits: str) -> str | None:
+    plan = _plan_of(digits[:3])
+    if plan is None or len(digits) > _MAX_DIGITS:
+        return None
+    number = digits[len(plan.code) :]
+    if len(number) not in plan.lengths or plan.prefix.match(number):
+        return None
+    return f"+{digits}"
+
+
+def _national(digits: str, region: str) -> str | None:
+    plan = _plan_in(region)
+    if plan is None or plan.idd.match(digits) or digits.startswith(plan.code):
+        return None
+    prefix = plan.prefix.match(digits)
+    number = digits[prefix.end() :] if prefix else digits
+    if not plan.valid.fullmatch(number) or len(plan.code) + len(number) > _MAX_DIGITS:
+        return None
+    return f"+{plan.code}{number}"
+
+
+@cache
+def _plan_of(digits: str) -> _Plan | None:
+    """The plan of the country code that the digits begin with; a code is at most three digits, none begins another."""
+    return next(
+        (_plan(int(digits[:end])) for end in (1, 2, 3) if int(digits[:end]) in COUNTRY_CODE_TO_REGION_CODE), None
+    )
+
+
+@cache
+def _plan_in(region: str) -> _Plan | None:
+    """The plan of national numbers in a region: one that speaks for its country code, and takes off a plain prefix."""
+    metadata = PhoneMetadata.metadata_for_region(region)
+    code = metadata.country_code if metadata else None
+    if metadata is None or code is None or region_code_for_country_code(code) != region:
+        return None
+    plan = _plan(code)
+    transforms = metadata.national_prefix_transform_rule or plan.prefix.groups or metadata.leading_digits
+    return None if transforms else plan
+
+
+@cache
+def _plan(code: int) -> _Plan:
+    metadata = PhoneMetadata.metadata_for_region_or_calling_code(code, region_code_for_country_code(code))
+    assert metadata is not None  # noqa: S101  # the code is the library's
+    general = metadata.general_desc
+    assert general is not None  # noqa: S101
+    return _Plan(
+        code=str(code),
+        prefix=_pattern(metadata.national_prefix_for_parsing),
+        lengths=frozenset(general.possible_length),
+        idd=_pattern(metadata.international_prefix),
+        valid=_valid(general, _kinds(metadata)),
+    )
+
+
+def _pattern(text: str | None) -> re.Pattern[str]:
+    return re.compile(text) if text else _NEVER
+
+
+def _kinds(metadata: PhoneMetadata) -> Iterable[PhoneNumberDesc | None]:
+    return (
+        metadata.fixed_line,
+        metadata.mobile,
+        metadata.toll_free,
+        metadata.premium_rate,
+        metadata.shared_cost,
+        metadata.voip,
+        metadata.personal_number,
+        metadata.pager,
+        metadata.uan,
+        metadata.voicemail,
+    )
+
+
+def _valid(general: PhoneNumberDesc, kinds: Iterable[PhoneNumberDesc | None]) -> re.Pattern[str]:
+    """National numbers that fit the general description and that of at least one kind."""
+    known = [_described(kind) for kind in kinds if kind and kind.national_number_pattern]
+    return re.compile(f"(?={_described(general)}$)(?:{'|'.join(known)})")
+
+
+def _described(desc: PhoneNumberDesc) -> str:
+    lengths = "|".join(f"[0-9]{{{length}}}" for length in desc.possible_length if length > 0)
+    return f"(?:(?=(?:{lengths})$)(?:{desc.national_number_pattern}))" if lengths else "(?!)"
