@@ -11,7 +11,9 @@ from benchmarks.options import Options
 from benchmarks.results import Result
 
 MODULES: Final[Mapping[str, str]] = {
+    "end_to_end": "benchmarks.end_to_end",
     "machine": "benchmarks.machine",
+    "codec": "benchmarks.codec",
 }
 
 
