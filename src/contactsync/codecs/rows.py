@@ -1,6 +1,6 @@
 """Rows at rest: sealed blobs, blind indexes and keyed digests of one tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from contactsync.codecs.envelope import cs1
+from contactsync.codecs.envelope.chunked import fresh_salts
 from contactsync.codecs.keys.key import DataKey
 from contactsync.errors import KeysRotated, OpenRefused, SealRefused
 
@@ -15,6 +16,8 @@ ROW_VERSION: Final = "1"
 """The schema version that a sealed row is bound to."""
 
 DIGEST_BYTES: Final = 16
+_ROW_ID: Final = 1
+"""Which field of a row's binding names the row."""
 _MAC_KEY_BYTES: Final = 32
 _UNKNOWN_KIDS: Final = 64
 _INDEX_LABEL: Final = b"contactsync/index/v1\x00"
@@ -36,6 +39,7 @@ class TenantSealer:
         self.older_epochs: Final = tuple(key.epoch for key in index_keys[:-1])
         self._row_key = row_keys[-1]
         self._row_keys = {key.kid: key for key in row_keys}
+        self._sealing: dict[tuple[bytes, str], cs1.Series] = {}
         self._lacks: set[bytes] = set()
         self._absent: set[bytes] = set()
         self._digests = {key.epoch: _Digests(key) for key in index_keys}
@@ -47,7 +51,18 @@ class TenantSealer:
         Raises:
             SealRefused: over 32 MiB, or a name that is too long.
         """
-        return self._row_key.kid + cs1.seal(self._row_key, self._binding(table, row_id), plaintext)
+        return self.seal_all(table, [(row_id, plaintext)])[0]
+
+    def seal_all(self, table: str, rows: Sequence[tuple[str, bytes]]) -> list[bytes]:
+        """`seal` of many rows of one table, each its id and its plaintext.
+
+        Raises:
+            SealRefused: as `seal`.
+        """
+        series, kid, salts = self._series(self._row_key, table), self._row_key.kid, fresh_salts(len(rows))
+        return [
+            series.seal(row_id, plaintext, salt, kid) for (row_id, plaintext), salt in zip(rows, salts, strict=True)
+        ]
 
     def open(self, table: str, row_id: str, sealed: bytes) -> bytes:
         """What `seal` sealed for this tenant, table and row.
@@ -59,7 +74,7 @@ class TenantSealer:
         key = self._row_keys.get(sealed[: cs1.KID_BYTES])
         if key is None:
             raise self._unknown(sealed[: cs1.KID_BYTES])
-        return cs1.open_(key, self._binding(table, row_id), sealed[cs1.KID_BYTES :])
+        return self._series(key, table).open(row_id, memoryview(sealed)[cs1.KID_BYTES :])
 
     def renew(self, table: str, row_id: str, sealed: bytes) -> bytes:
         """The same under the newest epoch; what is sealed under that already, or under no key that is here, as it is.
@@ -94,15 +109,32 @@ class TenantSealer:
         Raises:
             SealRefused: the value is no text (it holds lone surrogates).
         """
+        return self.indexes(field, (normal_form,), epoch)[0]
+
+    def indexes(self, field: str, normal_forms: Iterable[str], epoch: int | None = None) -> list[bytes]:
+        """The blind indexes of many values of a field, in their order.
+
+        Raises:
+            SealRefused: as `index`.
+        """
         digests = self._newest if epoch is None else self._digests[epoch]
-        return digests.index(field, normal_form)
+        return digests.indexes(field, normal_forms)
 
     def content_mac(self, content: bytes) -> bytes:
         """A keyed digest of a row's content, 16 bytes: equal content is a no-op, and nobody else can search for it."""
-        return self._newest.content(content)
+        return self.content_macs((content,))[0]
 
-    def _binding(self, table: str, row_id: str) -> cs1.Binding:
-        return cs1.Binding("row/v1", self.tenant_id, (table, row_id, ROW_VERSION))
+    def content_macs(self, contents: Iterable[bytes]) -> list[bytes]:
+        """The keyed digests of many rows' contents, in their order."""
+        return self._newest.contents(contents)
+
+    def _series(self, key: DataKey, table: str) -> cs1.Series:
+        """What is sealed in a table under a key; the few tables there are, are kept."""
+        series = self._sealing.get((key.kid, table))
+        if series is None:
+            binding = cs1.Binding("row/v1", self.tenant_id, (table, "", ROW_VERSION))
+            series = self._sealing[key.kid, table] = cs1.Series(key, binding, _ROW_ID)
+        return series
 
     def _unknown(self, kid: bytes) -> OpenRefused:
         if kid in self._absent or len(self._absent | self._lacks) >= _UNKNOWN_KIDS:
@@ -119,16 +151,16 @@ class _Digests:
         self._content = self._mac_under(_CONTENT_LABEL)
         self._indexes: dict[str, HMAC] = {}
 
-    def index(self, field: str, normal_form: str) -> bytes:
+    def indexes(self, field: str, normal_forms: Iterable[str]) -> list[bytes]:
         """See `TenantSealer`."""
         mac = self._indexes.get(field)
         if mac is None:
             mac = self._indexes[field] = self._mac_under(_INDEX_LABEL + _text(field))
-        return _digest(mac, _text(normal_form))
+        return _digests(mac, map(_text, normal_forms))
 
-    def content(self, content: bytes) -> bytes:
-        """See `TenantSealer.content_mac`."""
-        return _digest(self._content, content)
+    def contents(self, contents: Iterable[bytes]) -> list[bytes]:
+        """See `TenantSealer.content_macs`."""
+        return _digests(self._content, contents)
 
     def _mac_under(self, label: bytes) -> HMAC:
         """HMAC-SHA-256 under a key of its own, from the index key; kept, and copied for each use.
@@ -139,10 +171,13 @@ class _Digests:
         return HMAC(derived, SHA256())
 
 
-def _digest(mac: HMAC, data: bytes) -> bytes:
-    copied = mac.copy()
-    copied.update(data)
-    return copied.finalize()[:DIGEST_BYTES]
+def _digests(mac: HMAC, parts: Iterable[bytes]) -> list[bytes]:
+    digests: list[bytes] = []
+    for part in parts:
+        copied = mac.copy()
+        copied.update(part)
+        digests.append(copied.finalize()[:DIGEST_BYTES])
+    return digests
 
 
 def _text(value: str) -> bytes:

@@ -6,7 +6,8 @@ The message is C2SP chunked encryption of
 `LP(x) = uint16_be(len(x)) ‖ x`. docs/sealing.md holds the promise this format makes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from struct import Struct
 from typing import Final, Literal, Protocol, get_args
 from uuid import UUID
@@ -30,6 +31,7 @@ PURPOSES: Final[frozenset[str]] = frozenset(get_args(Purpose))
 
 _INNER: Final = Struct(">BII")
 _NAMESPACE: Final = b"contactsync/"
+_UNBOUND: Final = "what is to be sealed cannot be bound: a part is too long or no text"
 
 
 class Exposed(Protocol):
@@ -94,6 +96,52 @@ def open_(key: SealingKey, binding: Binding, data: bytes) -> bytes:
     return _outer(chunked.open_message(key.secret.expose(), bound, memoryview(data)[len(HEADER) :]))
 
 
+class Series:
+    """Envelopes under one key, of bindings that differ in one field only: what they share is made once."""
+
+    def __init__(self, key: SealingKey, binding: Binding, varying: int) -> None:
+        """`varying`: which of the binding's fields is another one each time; what stands there now does not matter.
+
+        Raises:
+            ValueError, SealRefused: as `context` and `seal`.
+        """
+        fields = binding.fields
+        after = b"".join(_prefixed(field.encode()) for field in fields[varying + 1 :])
+        whole = context(key.kid, replace(binding, fields=(*fields[:varying], "", *fields[varying + 1 :])))
+        self._before: Final = whole[: len(whole) - len(after) - len(_prefixed(b""))]
+        self._after: Final = after
+        self._key: Final = chunked.InputKey(key.secret.expose())
+
+    def seal(self, field: str, plaintext: bytes, salt: bytes, header: bytes = b"") -> bytes:
+        """`header`, and the envelope that `seal` makes with `field` in its place, under a salt of `fresh_salts`.
+
+        Raises:
+            SealRefused: as `seal`.
+        """
+        try:
+            bound = self._context(field)
+        except ValueError:
+            raise SealRefused(_UNBOUND) from None
+        return self._key.seal(bound, _inner(plaintext), salt, header + HEADER)
+
+    def open(self, field: str, data: bytes | memoryview) -> bytes:
+        """What was sealed with this field.
+
+        Raises:
+            OpenRefused: anything at all is wrong; it does not say what.
+        """
+        if data[: len(HEADER)] != HEADER:
+            raise OpenRefused
+        try:
+            bound = self._context(field)
+        except ValueError:
+            raise OpenRefused from None
+        return _outer(self._key.open(bound, memoryview(data)[len(HEADER) :]))
+
+    def _context(self, field: str) -> bytes:
+        return b"".join((self._before, _prefixed(field.encode()), self._after))
+
+
 def context(kid: bytes, binding: Binding) -> bytes:
     """The bytes that a message is bound to.
 
@@ -102,10 +150,15 @@ def context(kid: bytes, binding: Binding) -> bytes:
     """
     if len(kid) != KID_BYTES or len(binding.fields) > 0xFF:
         raise ValueError("the binding has a part of the wrong length")
-    fields = (_prefixed(field.encode()) for field in binding.fields)
-    bound = (_prefixed(part) for part in (HEADER, kid, binding.tenant_id.bytes))
-    head = _NAMESPACE + binding.purpose.encode() + b"\x00"
-    return b"".join((head, *bound, len(binding.fields).to_bytes(), *fields))
+    fields = [_prefixed(field.encode()) for field in binding.fields]
+    return b"".join((_context_head(binding.purpose, kid, binding.tenant_id), len(fields).to_bytes(), *fields))
+
+
+@lru_cache(maxsize=1024)
+def _context_head(purpose: Purpose, kid: bytes, tenant_id: UUID) -> bytes:
+    """What the contexts of all that one key seals begin with."""
+    bound = (_prefixed(part) for part in (HEADER, kid, tenant_id.bytes))
+    return b"".join((_NAMESPACE, purpose.encode(), b"\x00", *bound))
 
 
 def padded_length(length: int) -> int:
@@ -120,7 +173,7 @@ def _seal_context(key: SealingKey, binding: Binding) -> bytes:
     try:
         return context(key.kid, binding)
     except ValueError:
-        raise SealRefused("what is to be sealed cannot be bound: a part is too long or no text") from None
+        raise SealRefused(_UNBOUND) from None
 
 
 def _prefixed(part: bytes) -> bytes:
