@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["prefect==3.8.8", "asyncpg==0.32.0", "httpx==0.28.1", "contactsync"]
+# dependencies = ["prefect==3.8.8", "fastapi==0.139.2", "asyncpg==0.32.0", "httpx==0.28.1", "contactsync"]
 # [tool.uv]
 # exclude-newer = "2026-11-20T00:00:00Z"
 # [tool.uv.sources]
@@ -17,6 +17,7 @@ os.environ |= {
     "PREFECT_HOME": os.environ.get("PREFECT_HOME") or tempfile.mkdtemp(prefix="prefect-"),
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_LOGGING_LEVEL": "ERROR",
     "DO_NOT_TRACK": "1",
 }
@@ -27,9 +28,11 @@ import prefect
 from protocol import Task, serve
 
 from contactsync.activities.contacts.contact import (
+    DEFAULT_FIELDS,
     Address,
     Contact,
     EmailAddress,
+    Field,
     Name,
     NameComponent,
     Organization,
@@ -43,7 +46,7 @@ UPSERT = (
     "INSERT INTO contacts SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) "
     "ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, contact = excluded.contact"
 )
-POLICY = Policy(default_region="DE")
+POLICY = Policy(fields=DEFAULT_FIELDS | {Field.ADDRESSES}, default_region="DE")
 Row = dict[str, Any]
 Parts = tuple[str, str, tuple[EmailAddress, ...], tuple[Phone, ...]]
 
