@@ -1,4 +1,4 @@
-"""The HTTP source that all contenders read: `python -m benchmarks.provider CONTACTS SHAPE FOLDER`, a process of its own.
+"""The HTTP source that all contenders read, a process: `python -m benchmarks.provider CONTACTS SHAPE FOLDER`.
 
 Answers are rendered beforehand and written as they are, so that the source costs next to nothing beside who reads it.
 Writes its address to `FOLDER/url` once it listens.
