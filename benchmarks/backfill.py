@@ -1,12 +1,11 @@
-"""A backfill beside live sync, killed again and again: `uv run python -m benchmarks.backfill [CONTACTS] [--kills 20]`.
+"""A backfill beside live sync, killed again and again.
 
 Everything is on: real Temporal, real PostgreSQL (fsync on), sealing, cleaning, audit, the `rest` source. The provider
 is simulated in a process of its own, and its users go on editing, adding and deleting all the time. The worker is
 killed at even steps of the backfill, and another takes over. At the end provider and rows are compared, contact by
-contact.
+contact. Options: `contacts`, `kills`.
 """
 
-import argparse
 import asyncio
 import json
 import os
@@ -22,9 +21,9 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+from benchmarks.options import Options
+from benchmarks.results import Figure, Result
 from benchmarks.simulated import folders
-from rich.console import Console
-from rich.table import Table
 from temporalio.client import Client
 
 from contactsync.activities.messages import BackfillResult, ConnectionRef
@@ -233,7 +232,21 @@ async def strike(scene: Scene, run: BackfillRun, contacts: int, kills: int) -> N
         await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-async def measure(contacts: int, kills: int) -> Measured:
+async def measure(options: Options) -> Result:
+    """The story once.
+
+    Raises:
+        SystemExit: something differs at the end, or the backfill did not complete.
+    """
+    contacts = options.number("contacts", usual=1_000_000, quick=5_000)
+    kills = options.number("kills", usual=20, quick=1)
+    measured = await story(contacts, kills)
+    if measured.differing or measured.result.outcome != "completed":
+        raise SystemExit(f"{measured.differing} contacts differ, the backfill is {measured.result.outcome}")
+    return Result("backfill", {"contacts": contacts, "kills": kills}, figures(measured, contacts))
+
+
+async def story(contacts: int, kills: int) -> Measured:
     """The whole story."""
     with temporary_folder(service_user()) as folder:
         place = folder / "provider"
@@ -289,40 +302,22 @@ async def _caught_up(syncs: Syncs, sync: Sync) -> int:
     return progress.passes if progress else 0
 
 
-def table(measured: Measured, contacts: int) -> Table:
-    """The figures."""
+def figures(measured: Measured, contacts: int) -> tuple[Figure, ...]:
+    """What was found."""
     weights = measured.workers.by_tenths(measured.seconds)
     told, pages = measured.histories, measured.result.counts.pages
-    drawn = Table(title=f"{contacts:,} contacts, {measured.workers.kills} kills", title_justify="left")
-    drawn.add_column("measure")
-    drawn.add_column("value", justify="right")
-    for name, value in (
-        ("outcome", measured.result.outcome),
-        ("contacts that differ at the end", f"{measured.differing:,} of {measured.contacts:,}"),
-        ("seconds", f"{measured.seconds:,.1f}"),
-        ("contacts/s, kills included", f"{contacts / measured.seconds:,.0f}"),
-        ("edits meanwhile, live passes", f"{measured.edits:,}, {measured.live_passes:,}"),
-        ("worker memory MiB, highest of each tenth", " ".join(f"{weight:.0f}" for weight in weights)),
-        ("runs of the workflow", f"{told.runs:,}"),
-        ("history events, all runs; longest run", f"{told.events:,}; {told.longest_events:,}"),
-        ("history bytes a contact", f"{told.bytes / contacts:,.0f}"),
-        ("pages committed; asked for again", f"{pages:,}; {measured.pages_asked - pages:,}"),
-    ):
-        drawn.add_row(name, value)
-    return drawn
-
-
-def main() -> None:
-    """Measure and print; the exit code is 1 where something differs at the end."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("contacts", type=int, nargs="?", default=1_000_000)
-    parser.add_argument("--kills", type=int, default=20)
-    arguments = parser.parse_args()
-    measured = asyncio.run(measure(arguments.contacts, arguments.kills))
-    Console().print(table(measured, arguments.contacts))
-    if measured.differing or measured.result.outcome != "completed":
-        raise SystemExit(1)
-
-
-if __name__ == "__main__":
-    main()
+    return (
+        Figure.once("contacts that differ at the end", "contacts", measured.differing),
+        Figure.once("contacts at the end", "contacts", measured.contacts),
+        Figure.once("in all, kills included", "contacts/s", contacts / measured.seconds),
+        Figure.once("workers killed", "workers", measured.workers.kills),
+        Figure.once("edits meanwhile", "edits", measured.edits),
+        Figure.once("live passes meanwhile", "passes", measured.live_passes),
+        Figure("worker's memory, highest of each tenth of the time", "MiB", tuple(weights)),
+        Figure.once("runs of the workflow", "runs", told.runs),
+        Figure.once("events of all runs", "events", told.events),
+        Figure.once("events of the longest run", "events", told.longest_events),
+        Figure.once("history", "bytes a contact", told.bytes / contacts),
+        Figure.once("pages committed", "pages", pages),
+        Figure.once("pages asked for again", "pages", measured.pages_asked - pages),
+    )

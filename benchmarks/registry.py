@@ -12,8 +12,13 @@ from benchmarks.results import Result
 
 MODULES: Final[Mapping[str, str]] = {
     "end_to_end": "benchmarks.end_to_end",
+    "engine": "benchmarks.engine",
+    "store_pages": "benchmarks.store_pages",
+    "backfill": "benchmarks.backfill",
+    "rotation": "benchmarks.rotation",
     "machine": "benchmarks.machine",
     "codec": "benchmarks.codec",
+    "sealing": "benchmarks.sealing",
 }
 
 

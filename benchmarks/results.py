@@ -27,6 +27,11 @@ class Figure:
     unit: str
     runs: tuple[float, ...]
 
+    @classmethod
+    def once(cls, name: str, unit: str, value: float) -> "Figure":
+        """A thing that was measured once."""
+        return cls(name, unit, (float(value),))
+
     @property
     def median(self) -> float:
         """The middle one of the runs."""

@@ -1,12 +1,11 @@
-"""All keys rotated under live sync: `uv run python -m benchmarks.rotation [CONTACTS] [--kills 3]`.
+"""All keys rotated under live sync.
 
 Everything is on: real Temporal, real PostgreSQL (fsync on), sealing, audit. A tenant with so many contacts is synced;
 then its tenant key, index key and row key are rotated and the root key too, while passes go on, contacts are looked up
 all the time, and the worker is killed now and then. At the end every contact is compared with before, by id and
-content, and the older keys are destroyed.
+content, and the older keys are destroyed. Options: `contacts`, `kills`.
 """
 
-import argparse
 import asyncio
 import hashlib
 import json
@@ -15,13 +14,12 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Final
 from uuid import UUID
 
 from benchmarks.engine import new_sync, timed_pass
-from rich.console import Console
-from rich.table import Table
+from benchmarks.options import Options
+from benchmarks.results import Figure, Result
 
 from contactsync.activities.messages import ConnectionRef
 from contactsync.activities.root_rotation import RootRewrapped, RootRotation
@@ -29,7 +27,6 @@ from contactsync.activities.rotation_messages import RotateArgs, RotationProgres
 from contactsync.errors import TemporalUnavailable
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.demo.run import settings_of
-from contactsync.workers.embedded.folders import service_user, temporary_folder
 from contactsync.workers.embedded.processes import Child
 from contactsync.workers.embedded.stack import Stack
 from contactsync.workers.rotations import Rotations
@@ -166,22 +163,27 @@ async def beside(work: Callable[[], Awaitable[RotationProgress]], *others: Await
         await asyncio.gather(working, *going, return_exceptions=True)
 
 
-async def measure(contacts: int, kills: int) -> Measured:
-    """One rotation of everything."""
-    with temporary_folder(service_user()) as folder:
-        stack = await Stack.start(folder / "stack")
+async def measure(options: Options) -> Result:
+    """One rotation of everything.
+
+    Raises:
+        SystemExit: something was lost.
+    """
+    contacts = options.number("contacts", usual=50_000, quick=1_000)
+    kills = options.number("kills", usual=3, quick=0)
+    async with Stack.running() as stack:
         worker = await stack.start_worker()
         settings = settings_of(stack)
-        try:
-            async with opened(settings) as parts:
-                syncs = Syncs(await temporal_client(settings, parts.ring), settings.task_queue)
-                scene = Scene(stack, worker, parts, syncs, await new_sync(parts, contacts, 1))
-                try:
-                    return await run(scene, kills)
-                finally:
-                    await scene.worker.stop()
-        finally:
-            await stack.stop()
+        async with opened(settings) as parts:
+            syncs = Syncs(await temporal_client(settings, parts.ring), settings.task_queue)
+            scene = Scene(stack, worker, parts, syncs, await new_sync(parts, contacts, 1))
+            try:
+                measured = await run(scene, kills)
+            finally:
+                await scene.worker.stop()
+    if measured.differing or measured.seen.missed or measured.result.phase != "ended":
+        raise SystemExit(f"something was lost: {measured.differing} contacts, {measured.seen.missed} look-ups")
+    return Result("rotation", {"contacts": contacts, "kills": kills}, figures(measured))
 
 
 async def run(scene: Scene, kills: int) -> Measured:
@@ -201,42 +203,20 @@ async def run(scene: Scene, kills: int) -> Measured:
     return Measured(scene.seen, unchanged.seconds, seconds, result, root, len(after), differing)
 
 
-def table(measured: Measured) -> Table:
-    """The figures."""
+def figures(measured: Measured) -> tuple[Figure, ...]:
+    """What was found, with how long each phase took."""
     seen, result = measured.seen, measured.result
-    rates = {name: f"{seconds:.1f} s" for name, seconds in seen.phases.items()}
-    passes = f"{median(seen.passes):.2f} s" if seen.passes else "-"
-    facts = {
-        "contacts": f"{measured.contacts:,}",
-        "differing afterwards": str(measured.differing),
-        "in all": f"{measured.seconds:.1f} s",
-        **{f"phase {name}": value for name, value in rates.items()},
-        "data keys wrapped again": str(result.rewrapped),
-        "rows brought forward": f"{result.reindexed:,}",
-        "rows sealed again": f"{result.resealed:,}",
-        "tenant keys under the new root": str(measured.root.rewrapped),
-        "workers killed": str(seen.kills),
-        "look-ups, and how many missed": f"{seen.searches:,}, {seen.missed}",
-        "an unchanged pass before": f"{measured.before:.2f} s",
-        "passes meanwhile, median": f"{len(seen.passes)}, {passes}",
-    }
-    drawn = Table(title="All keys of a tenant rotated under live sync", title_justify="left", show_header=False)
-    for name, value in facts.items():
-        drawn.add_row(name, value)
-    return drawn
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("contacts", type=int, nargs="?", default=50_000)
-    parser.add_argument("--kills", type=int, default=3)
-    arguments = parser.parse_args()
-    measured = asyncio.run(measure(arguments.contacts, arguments.kills))
-    Console().print(table(measured))
-    if measured.differing or measured.seen.missed or measured.result.phase != "ended":
-        raise SystemExit("something was lost")
-
-
-if __name__ == "__main__":
-    main()
+    return (
+        Figure.once("contacts that differ afterwards", "contacts", measured.differing),
+        Figure.once("in all", "s", measured.seconds),
+        *(Figure.once(f"phase {name}", "s", seconds) for name, seconds in seen.phases.items()),
+        Figure.once("data keys wrapped again", "keys", result.rewrapped),
+        Figure.once("rows brought forward", "rows", result.reindexed),
+        Figure.once("rows sealed again", "rows", result.resealed),
+        Figure.once("tenant keys under the new root", "keys", measured.root.rewrapped),
+        Figure.once("workers killed", "workers", seen.kills),
+        Figure.once("look-ups", "look-ups", seen.searches),
+        Figure.once("look-ups that missed", "look-ups", seen.missed),
+        Figure.once("unchanged pass before", "s", measured.before),
+        Figure("unchanged passes meanwhile", "s", tuple(seen.passes) or (measured.before,)),
+    )

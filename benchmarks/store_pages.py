@@ -1,17 +1,14 @@
-"""How long the commit of a page takes, and how much of it is sealing. Starts a PostgreSQL of its own.
+"""How long the commit of a page takes, and how much of it is sealing, on a PostgreSQL of its own. Option: `rows`."""
 
-`python benchmarks/store_pages.py [ROWS …]`; the default is pages of 500 and of 1,000.
-"""
-
-import asyncio
 import json
-import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
+
+from benchmarks.options import Options
+from benchmarks.results import Figure, Result
 
 from contactsync.activities.messages import OpenPass, PageHead
 from contactsync.activities.store.changes import CleanChange, Seen, Upsert
@@ -26,8 +23,6 @@ from contactsync.postgres import Database
 from contactsync.workers.embedded.folders import service_user, temporary_folder
 from contactsync.workers.embedded.postgres import PostgresServer
 from contactsync.workers.embedded.provision import provision
-
-PAGES = 20
 
 
 def person(number: int, revision: int = 0) -> Upsert:
@@ -103,17 +98,35 @@ async def commit(contacts: Contacts, head: PageHead, changes: Sequence[CleanChan
     Timed.clock.walls.append(1_000 * (time.perf_counter() - wall))
 
 
-async def measure(database: Database, ring: KeyRing, rows: int) -> None:
+async def measure(options: Options) -> Result:
+    """Pages of these sizes, in every scene."""
+    sizes = options.numbers("rows", usual=(500, 1_000), quick=(100,))
+    pages = options.times(20)
+    figures: list[Figure] = []
+    with temporary_folder(service_user()) as folder:
+        server = await PostgresServer.start(folder / "postgres")
+        urls = await provision(server)
+        ring = TimedRing(MemoryKeyStore(), FileRootKey.create(Path(folder) / "root.key"))
+        database = await Database.connect(urls.app)
+        for rows in sizes:
+            figures += await commits(database, ring, rows, pages)
+        await database.close()
+        await server.stop()
+    return Result("store_pages", {"rows": ", ".join(map(str, sizes)), "pages": pages}, tuple(figures))
+
+
+async def commits(database: Database, ring: KeyRing, rows: int, pages: int) -> list[Figure]:
     """Every scene on one connection, with pages of so many rows."""
     directory, passes, contacts = Directory(database, ring), Passes(database), Contacts(database, ring)
     tenant = await directory.add_tenant("benchmark")
     connection = await directory.add_connection(tenant.tenant_id, NewConnection(kind="memory", settings={}))
+    figures: list[Figure] = []
     for generation, (name, change) in enumerate(SCENES, 1):
         ticket = await passes.open(
             OpenPass(tenant_id=tenant.tenant_id, connection_id=connection.connection_id, pass_id=uuid4())
         )
         Timed.clock = Clock()
-        for page in range(1, PAGES + 1):
+        for page in range(1, pages + 1):
             changes = [change(number) for number in range((page - 1) * rows, page * rows)]
             head = PageHead(
                 tenant_id=tenant.tenant_id,
@@ -121,36 +134,22 @@ async def measure(database: Database, ring: KeyRing, rows: int) -> None:
                 epoch=ticket.epoch,
                 page=page,
                 cursor=b"cursor",
-                done=page == PAGES,
+                done=page == pages,
                 full=True,
                 generation=generation,
                 changes=rows,
                 downloaded=rows,
             )
             await commit(contacts, head, changes)
-        report(rows, name)
+        figures += taken(f"{rows} contacts, {name}", pages)
+    return figures
 
 
-def report(rows: int, name: str) -> None:
-    """One line."""
+def taken(name: str, pages: int) -> list[Figure]:
+    """What the clock says of a scene's pages."""
     clock = Timed.clock
-    wall = f"median {statistics.median(clock.walls):6.1f} ms, least {min(clock.walls):6.1f} ms"
-    cpu = f"{statistics.mean(clock.cpus):5.1f} ms, of it sealing {clock.sealing / PAGES:5.1f} ms"
-    print(f"{rows:>6} rows  {name:<20} commit: {wall}; worker's CPU {cpu}")
-
-
-async def main(sizes: Sequence[int]) -> None:
-    """Measure pages of these sizes."""
-    with temporary_folder(service_user()) as folder:
-        server = await PostgresServer.start(folder / "postgres")
-        urls = await provision(server)
-        ring = TimedRing(MemoryKeyStore(), FileRootKey.create(Path(folder) / "root.key"))
-        database = await Database.connect(urls.app)
-        for rows in sizes:
-            await measure(database, ring, rows)
-        await database.close()
-        await server.stop()
-
-
-if __name__ == "__main__":
-    asyncio.run(main([int(size) for size in sys.argv[1:]] or [500, 1_000]))
+    return [
+        Figure(f"{name}: commit", "ms", tuple(clock.walls)),
+        Figure(f"{name}: worker's CPU", "ms", tuple(clock.cpus)),
+        Figure.once(f"{name}: of it sealing", "ms", clock.sealing / pages),
+    ]
