@@ -173,8 +173,12 @@ CREATE TABLE audit.chain (
     entries bigint NOT NULL,
     checkpointed bigint DEFAULT 0 NOT NULL,
     checkpointed_at timestamp with time zone,
+    flaw text,
+    flawed_at timestamp with time zone,
+    flaw_by_copies boolean DEFAULT false NOT NULL,
     CONSTRAINT chain_checkpointed_check CHECK ((checkpointed >= 0)),
-    CONSTRAINT chain_entries_check CHECK ((entries > 0))
+    CONSTRAINT chain_entries_check CHECK ((entries > 0)),
+    CONSTRAINT chain_flaw_check CHECK ((flaw ~ '^[a-z_]{1,40}$'::text))
 )
 WITH (fillfactor='50');
 
@@ -1340,6 +1344,12 @@ REVOKE ALL ON FUNCTION contactsync.delete_offboarded(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION contactsync.delete_offboarded(most integer) TO contactsync_app;
 
 GRANT SELECT ON TABLE audit.chain TO contactsync_app;
+
+GRANT UPDATE(flaw) ON TABLE audit.chain TO contactsync_app;
+
+GRANT UPDATE(flawed_at) ON TABLE audit.chain TO contactsync_app;
+
+GRANT UPDATE(flaw_by_copies) ON TABLE audit.chain TO contactsync_app;
 
 GRANT SELECT,INSERT ON TABLE audit.checkpoint TO contactsync_app;
 

@@ -97,6 +97,9 @@ def _of_look(look: Look) -> Iterable[str]:
         yield _block(
             "contactsync_keys_overdue", "Payload keys past their end that nobody destroyed.", [({}, look.keys.overdue)]
         )
+    flaws = [({"tenant": each.tenant_id, "flaw": each.flaw}, 1.0) for each in look.flawed]
+    yield _block("contactsync_audit_logs_unsound", "Audit logs that are not sound.", [({}, len(flaws))])
+    yield _block("contactsync_audit_log_unsound", "1 for each audit log that is not sound, with what is wrong.", flaws)
     yield _block("contactsync_connections", "Connections, by kind of source.", _by_kind(look.standings))
     yield _block("contactsync_connections_late", "Connections past their objective.", _late_by_kind(look))
     yield from _of_each(look.standings)

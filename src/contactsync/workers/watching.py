@@ -1,4 +1,4 @@
-"""The freshness watch: who is late by the database alone, and why where Temporal can tell.
+"""The freshness watch: who is late by the database alone, and why where Temporal can tell; audit logs that are broken.
 
 It needs the database and nothing else: no key, no worker, no Temporal. What Temporal adds is the reason.
 """
@@ -12,8 +12,10 @@ from typing import Final
 
 from contactsync.activities.store.freshness import Freshness, Standing
 from contactsync.activities.store.passes import COMPLETED
+from contactsync.codecs.audit.flaws import FlawedLog, flawed_logs
 from contactsync.codecs.keys.store import KeyStore, KeyTally
 from contactsync.errors import DatabaseError, SourceThrottled, TemporalError
+from contactsync.postgres import Database
 from contactsync.workers.bootstrap import administering_client
 from contactsync.workers.conditions import Condition
 from contactsync.workers.refusals import known_code, sentence_of
@@ -82,7 +84,8 @@ class Late:
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look found. `temporal`: it answers; `worker`: one asks it for work (None where nobody can say); `keys`:
-    those whose end is held up (None where this user may not see the key store)."""
+    those whose end is held up (None where this user may not see the key store); `flawed`: audit logs that are not
+    sound."""
 
     at: datetime
     standings: tuple[Standing, ...]
@@ -90,13 +93,21 @@ class Look:
     temporal: bool
     worker: bool | None
     keys: KeyTally | None = None
+    flawed: tuple[FlawedLog, ...] = ()
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nobody is late and every audit log is sound."""
+        return not self.late and not self.flawed
 
 
 class Watch:
-    """Looks at every connection; keeps one connection to Temporal while that answers."""
+    """Looks at every connection and at what is known of the audit logs; keeps one connection to Temporal while that
+    answers."""
 
-    def __init__(self, freshness: Freshness, settings: Settings, keys: KeyStore | None = None) -> None:
-        self._freshness = freshness
+    def __init__(self, database: Database, settings: Settings, keys: KeyStore | None = None) -> None:
+        self._database = database
+        self._freshness = Freshness(database)
         self._keys = keys
         self._settings = settings
         self._syncs: Syncs | None = None
@@ -111,7 +122,8 @@ class Watch:
         syncs, worker = await self._reached()
         late = await _explained([each for each in standings if each.late], syncs, worker=bool(worker))
         at = standings[0].at if standings else datetime.now(UTC)
-        return Look(at, standings, late, temporal=syncs is not None, worker=worker, keys=await self._tally(at))
+        keys, flawed = await self._tally(at), await flawed_logs(self._database)
+        return Look(at, standings, late, temporal=syncs is not None, worker=worker, keys=keys, flawed=flawed)
 
     async def _tally(self, at: datetime) -> KeyTally | None:
         try:

@@ -17,6 +17,7 @@ from contactsync.errors import TenantNotFound
 from contactsync.identifiers import PLATFORM_TENANT, platform_workflow_id
 from contactsync.workers.cli.audit import list_readers, show_key, verify_export, verify_logs, write_export
 from contactsync.workers.cli.main import run_command
+from contactsync.workers.cli.watch import LATE, look_once
 from contactsync.workers.embedded.provision import DatabaseUrls
 from contactsync.workflows.checkpoint_logs import CheckpointLogs
 
@@ -75,6 +76,38 @@ async def test_from_the_workflow_to_the_verdict(site: Site, database_urls: Datab
     assert (await verify_logs(str(tenant), [])).exit_code == 0
     report = await verify_logs(str(tenant), notes)
     assert (report.exit_code, printed(report)["logs"][0]["flaw"]) == (3, "tail_missing")
+
+
+async def test_the_watch_tells_of_a_log_that_is_not_sound(site: Site, database_urls: DatabaseUrls) -> None:
+    """What the checkpoints' workflow finds is a problem with exit code 1, until a check of the whole log takes it away;
+    what only a copy shows stays until a check with copies does."""
+    await site.parts.ring.create_tenant(PLATFORM_TENANT)
+    tenant = await site.tenant()
+    notes, _ = await checkpointed(site)
+    assert (await look_once()).exit_code == 0
+    await site.parts.audit_logs.record(tenant, AuditKind.AUDIT_READ, "cli/1", {})
+    is_due = "UPDATE audit.chain SET checkpointed_at = NULL WHERE tenant_id = $1"
+    changed = "UPDATE audit.entry SET entry = replace(entry, '{a}', '{b}') WHERE tenant_id = $1 AND seq > 1"
+    await tamper(database_urls, tenant, is_due, changed.format(a="cli/1", b="cli/2"))
+    assert (await checkpointed(site))[1] == [(str(tenant), "entry_altered")]
+    report = await look_once()
+    [flawed] = printed(report)["audit"]
+    assert (report.exit_code, flawed["tenant"], flawed["flaw"]) == (LATE, str(tenant), "entry_altered")
+    await tamper(database_urls, tenant, changed.format(a="cli/2", b="cli/1"))
+    assert (await look_once()).exit_code == LATE
+    assert (await verify_logs(str(tenant), [])).exit_code == 0
+    assert (await look_once()).exit_code == 0
+    await tamper(
+        database_urls,
+        tenant,
+        "DELETE FROM audit.checkpoint WHERE tenant_id = $1",
+        "DELETE FROM audit.entry WHERE tenant_id = $1",
+        "UPDATE audit.chain SET entries = 1, checkpointed = 0 WHERE tenant_id = $1",
+    )
+    await site.parts.audit_logs.record(tenant, AuditKind.AUDIT_READ, "cli/1", {})
+    assert (await verify_logs(str(tenant), notes)).exit_code != 0
+    assert (await verify_logs(str(tenant), [])).exit_code == 0
+    assert [each["tenant"] for each in printed(await look_once())["audit"]] == [str(tenant)]
 
 
 async def test_exit_codes_of_a_verdict(site: Site, database_urls: DatabaseUrls) -> None:

@@ -13,7 +13,6 @@ import pytest
 from temporalio.api.workflowservice.v1 import PauseActivityRequest
 from tests.integration.cli.running import Site, printed, until
 
-from contactsync.activities.store.freshness import Freshness
 from contactsync.postgres import Database
 from contactsync.workers import syncs
 from contactsync.workers.cli.main import run_command
@@ -31,7 +30,7 @@ BOOK: dict[str, object] = {"made_up": 3}
 async def reasons(site: Site, **changes: str) -> dict[Sync, Reason]:
     """Who is late, and why."""
     settings = site.settings.model_copy(update=changes)
-    look = await Watch(Freshness(site.parts.database), settings).look()
+    look = await Watch(site.parts.database, settings).look()
     late = {Sync(e.standing.tenant_id, e.standing.connection_id, e.standing.kind): e.reason for e in look.late}
     assert len(late) == sum(each.late for each in look.standings)
     return late

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from contactsync.activities.store.freshness import Standing
+from contactsync.codecs.audit.flaws import FlawedLog
 from contactsync.codecs.keys.store import KeyTally
 from contactsync.workers.metrics import Board, board_app, render
 from contactsync.workers.watching import Cause, Late, Look, Reason
@@ -26,6 +27,12 @@ contactsync_temporal_up 1
 # HELP contactsync_worker_up Whether a worker asks Temporal for work.
 # TYPE contactsync_worker_up gauge
 contactsync_worker_up 0
+# HELP contactsync_audit_logs_unsound Audit logs that are not sound.
+# TYPE contactsync_audit_logs_unsound gauge
+contactsync_audit_logs_unsound 1
+# HELP contactsync_audit_log_unsound 1 for each audit log that is not sound, with what is wrong.
+# TYPE contactsync_audit_log_unsound gauge
+contactsync_audit_log_unsound{tenant="00000000-0000-0000-0000-000000000001",flaw="tail_missing"} 1
 # HELP contactsync_connections Connections, by kind of source.
 # TYPE contactsync_connections gauge
 contactsync_connections{kind="carddav"} 1
@@ -79,7 +86,9 @@ def _standing(number: int, kind: str, age: timedelta, *, held: int = 0, paused: 
 def _look(*, worker: bool | None = False) -> Look:
     fresh = _standing(2, "carddav", timedelta(seconds=0.5))
     late = _standing(3, "rest", timedelta(hours=1), held=7, paused="operator")
-    return Look(NOW, (fresh, late), (Late(late, Reason(Cause.PAUSED, "operator")),), temporal=True, worker=worker)
+    reason = Late(late, Reason(Cause.PAUSED, "operator"))
+    flawed = FlawedLog(UUID(int=1), "tail_missing", NOW)
+    return Look(NOW, (fresh, late), (reason,), temporal=True, worker=worker, flawed=(flawed,))
 
 
 def _board(look: Look | None) -> Board:

@@ -49,3 +49,15 @@ WHERE entries > checkpointed AND ($1::uuid IS NULL OR tenant_id > $1)
     AND (entries - checkpointed >= $2 OR checkpointed_at IS NULL OR checkpointed_at <= $3)
 ORDER BY tenant_id
 LIMIT $4
+
+-- name: note_flaw
+-- what a check of a log found ($3: with copies of checkpoints), where it is not what is known already
+UPDATE audit.chain
+SET flaw = $2,
+    flawed_at = CASE WHEN $2::text IS NOT NULL THEN now() END,
+    flaw_by_copies = $2::text IS NOT NULL AND ($3 OR flaw_by_copies)
+WHERE tenant_id = $1 AND flaw IS DISTINCT FROM $2::text AND ($2::text IS NOT NULL OR $3 OR NOT flaw_by_copies)
+
+-- name: flawed
+-- logs with which something is wrong
+SELECT tenant_id, flaw, flawed_at FROM audit.chain WHERE flaw IS NOT NULL ORDER BY tenant_id

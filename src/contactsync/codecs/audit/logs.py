@@ -1,6 +1,7 @@
 """The logs as a whole: check them, sign checkpoints of them, read them."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -8,10 +9,11 @@ from uuid import UUID
 
 from contactsync.codecs.audit.chain import FIRST, ChainCheck, Entry, Flaw, Link, Verdict, read_entry
 from contactsync.codecs.audit.checkpoints import Checkpoint, copies_of, make_checkpoint, read_checkpoint, roots_of
+from contactsync.codecs.audit.flaws import note_flaw
 from contactsync.codecs.audit.log import AuditKind, Detail, append
 from contactsync.codecs.audit.signing import NoteSigner, VerifierKey, audit_signer
 from contactsync.codecs.keys.ring import KeyRing
-from contactsync.errors import NoteRefused
+from contactsync.errors import DatabaseReadOnly, NoteRefused
 from contactsync.postgres import Database, Row, Transaction, grant, load_queries
 
 ENTRIES_AT_MOST: Final = 1_000
@@ -59,22 +61,29 @@ class AuditLogs:
         """Recompute the tenant's whole chain, and compare it with its checkpoints and with copies kept elsewhere.
 
         `notes`: the copies, those of other logs among them. `expected`: there is such a tenant, so there must be a log.
+        What is wrong with the log itself is noted for whoever watches; that nothing is, too.
         """
         verifiers = [(await self.signer()).verifier]
         copies, forged = copies_of(tenant_id, notes, verifiers)
         async with self._database.transaction(tenant_id) as connection:
             await grant(connection, _WHOLE_LOG_SECONDS)
             found = await check_log(connection, tenant_id, verifiers, copies, least=1 if expected else 0)
+        with suppress(DatabaseReadOnly):  # a replica can be checked, too
+            async with self._database.transaction(tenant_id) as connection:
+                await note_flaw(connection, tenant_id, found.flaw, by_copies=bool(copies))
         return found.unless(Flaw.CHECKPOINT_FORGED if forged else None)
 
     async def sign(self, tenant_id: UUID) -> Signed:
-        """Sign a checkpoint of the log as it is, if it goes on from the newest one there is; a broken log gets none."""
+        """Sign a checkpoint of the log as it is, if it goes on from the newest one there is; a broken log gets
+        none, and that is noted until `verify` finds it sound."""
         signer = await self.signer()
         async with self._database.transaction(tenant_id) as connection:
             await grant(connection, _WHOLE_LOG_SECONDS)
             await connection.execute(_QUERIES["checkpointing"], tenant_id)
             last = await connection.fetchrow(_QUERIES["last_checkpoint"], tenant_id)
             verdict = await _since(connection, tenant_id, last, signer.verifier)
+            if verdict.flaw is not None:
+                await note_flaw(connection, tenant_id, verdict.flaw)
             if verdict.flaw is not None or verdict.entries <= (last["size"] if last else 0):
                 return Signed(verdict, None)
             checkpoint = make_checkpoint(signer, tenant_id, verdict.entries, verdict.head)

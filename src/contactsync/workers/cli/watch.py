@@ -1,4 +1,4 @@
-"""`contactsync watch`: reports connections past their objective, whatever became of their workflows."""
+"""`contactsync watch`: reports connections past their objective, and audit logs that are not sound."""
 
 import re
 import sys
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from contactsync.activities.store.freshness import Standing
+    from contactsync.codecs.audit.flaws import FlawedLog
     from contactsync.workers.metrics import Board
     from contactsync.workers.settings import Settings
     from contactsync.workers.watching import Late, Look, Watch
@@ -34,13 +35,15 @@ def register(app: typer.Typer) -> None:
 
 def watch(
     every: Annotated[str, typer.Option(metavar="TIME", help="Time from look to look.")] = "30s",
-    once: Annotated[bool, typer.Option("--once", help="Look once; exit with 1 when a connection is late.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Look once; exit with 1 when a connection is late or an audit log not sound.")
+    ] = False,
     listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve /metrics for Prometheus, and /healthz.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Report connections past their objective, by the database alone; why, where Temporal answers."""
+    """Report connections past their objective, by the database alone, and why; and audit logs that are not sound."""
     seconds = parse_duration(every).total_seconds()
     if once and listen is not None:
         raise typer.BadParameter("give either --once or --listen")
@@ -71,17 +74,18 @@ async def look_once() -> Report:
         (late["connection"], late["kind"], late["age"], late["objective"], each.reason.sentence())
         for each, late in ((each, _facts(each.standing)) for each in look.late)
     ]
+    for each in look.flawed:
+        note(f"contactsync: {_flaw(each)}")
     return Report(
         _document(look),
         table(_title(look), ("connection", "kind", "last fresh", "objective", "why"), rows),
-        exit_code=LATE if look.late else 0,
+        exit_code=0 if look.is_calm else LATE,
     )
 
 
 @asynccontextmanager
 async def _opened() -> "AsyncGenerator[tuple[Watch, Settings]]":
     """A watch on the settings' database: it needs no root key, and opens nothing."""
-    from contactsync.activities.store.freshness import Freshness
     from contactsync.codecs.keys.postgres_store import PostgresKeyStore
     from contactsync.postgres import Database
     from contactsync.workers.setting_secrets import with_password
@@ -98,7 +102,7 @@ async def _opened() -> "AsyncGenerator[tuple[Watch, Settings]]":
 
         database = await opened(settings.database())
         keys = await opened(settings.keys_database()) if settings.keys_database_url is not None else database
-        yield Watch(Freshness(database), settings, PostgresKeyStore(keys)), settings
+        yield Watch(database, settings, PostgresKeyStore(keys)), settings
 
 
 async def _watch(every: float, address: tuple[str, int] | None, *, as_json: bool) -> None:
@@ -157,6 +161,7 @@ class _Teller:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._late: dict[UUID, str] | None = None
+        self._flawed: dict[UUID, str] = {}
         self._silent: str | None = None
 
     def told(self, look: "Look") -> None:
@@ -169,7 +174,10 @@ class _Teller:
         late = {each.standing.connection_id: _sentence(each) for each in look.late}
         for text in _news(self._late or {}, late):
             _line(look.at, text)
-        self._late, self._silent = late, None
+        flawed = {each.tenant_id: _flaw(each) for each in look.flawed}
+        for text in _flaw_news(self._flawed, flawed):
+            _line(look.at, text)
+        self._late, self._flawed, self._silent = late, flawed, None
 
     def failed(self, error: DatabaseError) -> None:
         """A look that did not."""
@@ -184,6 +192,16 @@ class _Teller:
 def _news(before: "Mapping[UUID, str]", after: "Mapping[UUID, str]") -> list[str]:
     gone = [f"fresh again: {connection}" for connection in before if connection not in after]
     return gone + [f"late: {text}" for connection, text in after.items() if before.get(connection) != text]
+
+
+def _flaw_news(before: "Mapping[UUID, str]", after: "Mapping[UUID, str]") -> list[str]:
+    gone = [f"the audit log of {tenant} is sound again" for tenant in before if tenant not in after]
+    return [*gone, *(text for tenant, text in after.items() if before.get(tenant) != text)]
+
+
+def _flaw(log: "FlawedLog") -> str:
+    since = f"since {shown(log.since)}: see `contactsync audit verify`"
+    return f"the audit log of {log.tenant_id} is not sound ({log.flaw}) {since}"
 
 
 def _sentence(late: "Late") -> str:
@@ -205,6 +223,8 @@ def _title(look: "Look") -> str:
     title = f"{len(look.standings)} connections, {len(look.late)} late"
     if look.keys is not None and (look.keys.held or look.keys.overdue):
         title += f"; {look.keys.held} keys held, {look.keys.overdue} overdue: see `contactsync keys status`"
+    if look.flawed:
+        title += f"; {len(look.flawed)} audit logs not sound: see `contactsync audit verify`"
     return title
 
 
@@ -216,6 +236,7 @@ def _document(look: "Look") -> dict[str, Json]:
         "worker": look.worker,
         "held": sum(each.held for each in look.standings),
         "keys": None if look.keys is None else {"held": look.keys.held, "overdue": look.keys.overdue},
+        "audit": [{"tenant": each.tenant_id, "flaw": each.flaw, "since": each.since} for each in look.flawed],
         "late": [_late_document(each) for each in look.late],
     }
 
