@@ -19,6 +19,7 @@ MODULES: Final[Mapping[str, str]] = {
     "machine": "benchmarks.machine",
     "codec": "benchmarks.codec",
     "sealing": "benchmarks.sealing",
+    "carddav": "benchmarks.carddav",
 }
 
 

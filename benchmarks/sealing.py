@@ -1,18 +1,18 @@
-"""What sealing costs: `uv run python -m benchmarks.sealing [CONTACTS] [--runs 5]`.
+"""What sealing costs a whole run, and what external storage does to it.
 
-First passes of the in-memory source through real Temporal and real PostgreSQL, with the payload codec and without it,
-in turns within one run; rows at rest are sealed in both. The ratio of the medians is printed. Clients without the codec
-are made here and in tests only: nothing in contactsync can make one.
+First passes of the in-memory source through real Temporal and real PostgreSQL, by one worker in this process: with the
+payload codec (`sealed`), without it (`unsealed`), and with it and the pages kept beside Temporal (`staged`), in turns
+within one run. Rows at rest are sealed in all. Clients without the codec are made here and in tests only: nothing in
+contactsync can make one.
 """
 
-import argparse
-import asyncio
-from dataclasses import replace
-from statistics import median
+import time
+from dataclasses import dataclass, replace
+from typing import Final
 
-from benchmarks.engine import Timed, new_sync, timed_pass
-from rich.console import Console
-from rich.table import Table
+from benchmarks.engine import new_sync, timed_pass
+from benchmarks.options import Options
+from benchmarks.results import Figure, Ratio, Result
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
@@ -27,6 +27,66 @@ from contactsync.workers.settings import Settings
 from contactsync.workers.syncs import Syncs
 from contactsync.workers.worker import make_worker
 
+KINDS: Final = ("sealed", "unsealed", "staged")
+_STAGED_FROM_BYTES: Final = 16 * 1024
+_WARM_UP_CONTACTS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a pass took: seconds from asking to the answer, and seconds of CPU of the worker."""
+
+    seconds: float
+    cpu: float
+
+
+async def measure(options: Options) -> Result:
+    """Passes of each kind in turns, after a small one of each that warms everything up."""
+    contacts = options.number("contacts", usual=20_000, quick=500)
+    times = options.times(5)
+    configure_logging("json", "WARNING")
+    found: dict[str, list[Taken]] = {kind: [] for kind in KINDS}
+    with temporary_folder(service_user()) as folder:
+        stack = await Stack.start(folder / "stack")
+        try:
+            async with opened(settings_of(stack)) as parts:
+                for run in range(times + 1):
+                    for kind, taken in found.items():
+                        one = await taken_by(kind, parts, f"{kind}-{run}", contacts if run else _WARM_UP_CONTACTS)
+                        if run:
+                            taken.append(one)
+        finally:
+            await stack.stop()
+    return _result(contacts, times, found)
+
+
+async def taken_by(kind: str, parts: Parts, queue: str, contacts: int) -> Taken:
+    """One first pass of a new connection, on a worker and a task queue of its own.
+
+    Raises:
+        RuntimeError: the pass did not complete.
+    """
+    update: dict[str, str | int] = {"task_queue": queue}
+    if kind == "staged":
+        update["external_storage_bytes"] = _STAGED_FROM_BYTES
+    own = replace(parts, settings=parts.settings.model_copy(update=update))
+    client = await client_of(kind, own)
+    async with make_worker(own, client):
+        sync = await new_sync(own, contacts, 1)
+        began = time.process_time()
+        timed = await timed_pass(Syncs(client, queue), sync)
+        taken = Taken(timed.seconds, time.process_time() - began)
+    if timed.result.outcome != "completed":
+        raise RuntimeError("a pass did not complete")
+    return taken
+
+
+async def client_of(kind: str, parts: Parts) -> Client:
+    """A client of ours, or one like it but for the codec."""
+    if kind == "unsealed":
+        return await unsealed_client(parts.settings)
+    return await temporal_client(parts.settings, parts.ring, stage=parts.stage)
+
 
 async def unsealed_client(settings: Settings) -> Client:
     """A client like ours, but for the codec."""
@@ -38,71 +98,25 @@ async def unsealed_client(settings: Settings) -> Client:
     )
 
 
-async def passes(parts: Parts, client: Client, contacts: int, seed: int) -> Timed:
-    """One first pass, on a worker of its own in this process."""
-    queue = parts.settings.task_queue
-    async with make_worker(parts, client):
-        return await timed_pass(Syncs(client, queue), await new_sync(parts, contacts, seed))
-
-
-async def measure(contacts: int, runs: int) -> dict[str, list[Timed]]:
-    """Passes with and without the codec, in turns, after one of each that warms everything up."""
-    with temporary_folder(service_user()) as folder:
-        stack = await Stack.start(folder / "stack")
-        try:
-            async with opened(settings_of(stack)) as parts:
-                measured: dict[str, list[Timed]] = {"sealed": [], "unsealed": []}
-                for run in range(runs + 1):
-                    for name, found in measured.items():
-                        named = replace(parts, settings=_on_queue(parts.settings, f"{name}-{run}"))
-                        client = await (
-                            temporal_client(named.settings, named.ring)
-                            if name == "sealed"
-                            else unsealed_client(named.settings)
-                        )
-                        timed = await passes(named, client, contacts, 1)
-                        if run:
-                            found.append(timed)
-                return measured
-        finally:
-            await stack.stop()
-
-
-def _on_queue(settings: Settings, queue: str) -> Settings:
-    return settings.model_copy(update={"task_queue": queue})
-
-
-def table(contacts: int, measured: dict[str, list[Timed]]) -> Table:
-    """Medians, the range, and the ratio."""
-    middles = {name: median(one.seconds for one in found) for name, found in measured.items()}
-    ratio = middles["sealed"] / middles["unsealed"]
-    drawn = Table(title=f"{contacts:,} contacts, first pass: sealed / unsealed = {ratio:.3f}", title_justify="left")
-    for column in ("payloads", "seconds (median)", "fastest", "slowest", "contacts/s"):
-        drawn.add_column(column, justify="right")
-    for name, found in measured.items():
-        seconds = [one.seconds for one in found]
-        drawn.add_row(
-            name,
-            f"{middles[name]:.2f}",
-            f"{min(seconds):.2f}",
-            f"{max(seconds):.2f}",
-            f"{contacts / middles[name]:,.0f}",
+def _result(contacts: int, times: int, found: dict[str, list[Taken]]) -> Result:
+    seconds = {kind: Figure(f"{kind}: first pass", "s", tuple(one.seconds for one in found[kind])) for kind in KINDS}
+    cpu = {
+        kind: Figure(
+            f"{kind}: CPU of the worker", "µs a contact", tuple(one.cpu / contacts * 1e6 for one in found[kind])
         )
-    return drawn
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("contacts", type=int, nargs="?", default=10_000)
-    parser.add_argument("--runs", type=int, default=5)
-    arguments = parser.parse_args()
-    configure_logging("json", "WARNING")
-    measured = asyncio.run(measure(arguments.contacts, arguments.runs))
-    if any(one.result.outcome != "completed" for found in measured.values() for one in found):
-        raise SystemExit("a pass did not complete")
-    Console().print(table(arguments.contacts, measured))
-
-
-if __name__ == "__main__":
-    main()
+        for kind in KINDS
+    }
+    ratios = (
+        Ratio("sealed / unsealed, time", seconds["sealed"].median / seconds["unsealed"].median, "≤ 1.10"),
+        Ratio("sealed / unsealed, CPU of the worker", cpu["sealed"].median / cpu["unsealed"].median),
+        Ratio("staged / sealed, time", seconds["staged"].median / seconds["sealed"].median),
+        Ratio("staged / sealed, CPU of the worker", cpu["staged"].median / cpu["sealed"].median),
+    )
+    noted = f"staged: payloads of {_STAGED_FROM_BYTES // 1024} KiB and more are kept in PostgreSQL, not in the history"
+    return Result(
+        "sealing",
+        {"contacts": contacts, "runs": times},
+        (*seconds.values(), *cpu.values()),
+        ratios,
+        (noted,),
+    )
