@@ -27,18 +27,26 @@ mpl.rcParams |= {"svg.hashsalt": "contactsync", "font.size": 9, "axes.spines.top
 OURS, OTHERS, GOOD, BAD = "#2a6f97", "#a9b4bd", "#2e7d32", "#b23b3b"
 
 
+def is_race(result: Json) -> bool:
+    """Whether others are beside contactsync; figures are called `SIDE: WHAT` then."""
+    return any(": contactsync / " in ratio["name"] for ratio in result["ratios"])
+
+
 def panels(result: Json) -> list[tuple[str, list[Json]]]:
-    """Figures by unit: each unit is a panel of its own."""
+    """Figures by unit: each unit is a panel of its own. Of a race, what all sides did stands together."""
     units = defaultdict(list)
     for figure in result["figures"]:
         units[figure["unit"]].append(figure)
+    for figures in units.values():
+        if is_race(result):
+            order = list(dict.fromkeys(figure["name"].partition(": ")[2] for figure in figures))
+            figures.sort(key=lambda figure, order=order: order.index(figure["name"].partition(": ")[2]))
     return list(units.items())
 
 
 def color(name: str, result: Json) -> str:
     """contactsync stands out where others are beside it."""
-    is_race = any(": contactsync / " in ratio["name"] for ratio in result["ratios"])
-    return OURS if not is_race or name.startswith("contactsync") else OTHERS
+    return OURS if not is_race(result) or name.startswith("contactsync") else OTHERS
 
 
 def bars(axes: Axes, unit: str, figures: list[Json], result: Json) -> None:

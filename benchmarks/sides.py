@@ -1,5 +1,6 @@
 """The sides of `end_to_end`: contactsync on its stack, and the contenders, each with databases of its own."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from contactsync.activities.store.contacts import Contacts
 from contactsync.activities.store.directory import NewConnection, TenantPolicy
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.demo.run import settings_of
+from contactsync.workers.embedded.processes import Child
 from contactsync.workers.embedded.stack import Stack
 from contactsync.workers.syncs import Sync, Syncs
 
@@ -180,9 +182,10 @@ class ContactSyncSide:
 
     name = "contactsync"
 
-    def __init__(self, ground: Ground, worker: int, parts: Parts, syncs: Syncs) -> None:
+    def __init__(self, ground: Ground, worker: Child, parts: Parts, syncs: Syncs) -> None:
         self.version = f"contactsync {version('contactsync')}, worker of {ground.processes or 'a process a core'}"
-        self.pids = (worker, ground.stack.temporal.child.pid)
+        self.pids = (worker.pid, ground.stack.temporal.child.pid)
+        self._worker = worker
         self._shape = ground.shape
         self._parts = parts
         self._syncs = syncs
@@ -199,10 +202,17 @@ class ContactSyncSide:
 
     async def run(self, subject: Subject) -> None:
         """See `Side.run`."""
-        sync = self._open[subject.name]
-        result = await self._syncs.result(sync, await self._syncs.sync_now(sync))
-        if result.outcome != "completed":
-            raise SystemExit(f"a pass of contactsync ended with {result.outcome}")
+        working = asyncio.ensure_future(self._pass(self._open[subject.name]))
+        ending = asyncio.ensure_future(self._worker.wait())
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not working.done():
+            raise SystemExit(f"the worker ended; its log said last: {self._worker.log.read_text()[-500:]}")
+        if (outcome := working.result()) != "completed":
+            raise SystemExit(f"a pass of contactsync ended with {outcome}")
+
+    async def _pass(self, sync: Sync) -> str:
+        return (await self._syncs.result(sync, await self._syncs.sync_now(sync))).outcome
 
     async def held(self, subject: Subject, known: Known) -> tuple[int, str]:
         """See `Side.held`."""
@@ -225,7 +235,7 @@ async def _contactsync(ground: Ground) -> AsyncGenerator[Side]:
         settings = settings_of(ground.stack)
         async with opened(settings) as parts:
             syncs = Syncs(await temporal_client(settings, parts.ring), settings.task_queue)
-            yield ContactSyncSide(ground, worker.pid, parts, syncs)
+            yield ContactSyncSide(ground, worker, parts, syncs)
     finally:
         await worker.stop()
 
