@@ -130,10 +130,10 @@ def table(result: Result) -> Table:
         drawn.add_column(name, justify="right")
     drawn.add_column("unit or aim")
     for each in result.figures:
-        drawn.add_row(each.name, _told(each.median), _told(each.least), _told(each.most), each.unit)
+        drawn.add_row(each.name, told(each.median), told(each.least), told(each.most), each.unit)
     drawn.add_section()
     for ratio in result.ratios:
-        drawn.add_row(ratio.name, _told(ratio.value), "", "", _judged(ratio))
+        drawn.add_row(ratio.name, told(ratio.value), "", "", _judged(ratio))
     return drawn
 
 
@@ -141,7 +141,7 @@ def _with_median(figure: Figure) -> dict[str, object]:
     return {**asdict(figure), "median": figure.median}
 
 
-def _told(value: float) -> str:
+def told(value: float) -> str:
     """Whole numbers from a hundred up, three digits below it."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
