@@ -1,15 +1,18 @@
 """What an API answers: records, trouble, and everything else that a server may send."""
 
 import gzip
+import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import JsonValue
 from tests.dav.scripted import answer, scripted
 from tests.unit.rest.apis import PLANTED, SECRET, Api, Reply, Seen, api, described, ids, listed, opened
 
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS
-from contactsync.activities.sources import rest
+from contactsync.activities.sources import rest, rest_answers
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.limits import seconds_to_midnight
 from contactsync.activities.sources.query import QueryPage, Window
@@ -353,3 +356,37 @@ async def test_unreadable_records_do_not_stop_a_page() -> None:
         pages = await listed(source)
     assert ids(pages) == ["1", "2", "3"]
     assert [type(record.change).__name__ for record in pages[0].records] == ["Changed", "Unreadable", "Changed"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+BODIES = (
+    JSON.map(json.dumps)
+    | JSON.map(lambda value: json.dumps(value, ensure_ascii=False))
+    | st.text('{}[]",:\\ud80eE+-.0123456789tfnNaI \n\ufeff', max_size=12)
+).map(lambda text: text.encode("utf-8", "surrogatepass"))
+
+
+@given(BODIES | st.binary(max_size=8) | st.sampled_from([b"1e400", b"[1]".decode().encode("utf-16"), b"-0", b"9" * 40]))
+@example(b'{"a": 1, "a": 2}')
+@example(b'"\\ud800"')
+@example(b"18446744073709551616")
+@example(b"\xef\xbb\xbf[]")
+def test_the_quick_reader_reads_what_python_reads(body: bytes) -> None:
+    """Every body means the same, whoever reads it, and is garbage to both or to none."""
+    assert repr(rest_answers.parsed(body)) == repr(_read_by_python(body))
+
+
+def _read_by_python(body: bytes) -> JsonValue | rest_answers.NoJson:
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    try:
+        return json.loads(body, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return rest_answers.NoJson()

@@ -1,5 +1,7 @@
 """Expressions: what they find, and that neither they nor what they are asked about take more than their share."""
 
+import re
+
 import jmespath
 import pytest
 from hypothesis import given
@@ -27,6 +29,19 @@ def test_plain_paths_find_what_the_library_finds(value: JsonValue, keys: list[st
     text = ".".join(keys)
     assert compiled(text).is_path
     assert compiled(text).of(value) == jmespath.search(text, value)
+
+
+steps = st.sampled_from(
+    ["a", "b", "[0]", "[-1]", "[]", "[*]", "[].a", "{a: a, b: b.c}", "[a, b]", "[*].{a: @, c: [0]}"]
+)
+choices = st.lists(st.lists(steps, min_size=1, max_size=3).map(".".join), min_size=1, max_size=3)
+
+
+@given(json_values, choices, st.sampled_from([" | ", " || "]))
+def test_choices_are_those_of_the_library(value: JsonValue, parts: list[str], joined: str) -> None:
+    """Indexes, lists, projections, objects, pipes and "or", made into functions, answer as JMESPath does."""
+    text = joined.join(re.sub(r"\.\[(?=[\]*0-])", "[", part) for part in parts)
+    assert repr(compiled(text).of(value)) == repr(jmespath.search(text, value))
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
 """Records of an API as changes of contacts."""
 
+import json
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jmespath.exceptions import JMESPathError
 from pydantic import JsonValue
 from tests.unit.rest.apis import PLANTED
+from tests.unit.rest.plain_mapping import plain_contact
 
 from contactsync.activities.contacts.contact import (
     Address,
@@ -25,9 +30,11 @@ from contactsync.activities.contacts.contact import (
     written,
 )
 from contactsync.activities.contacts.limits import MAX_READ_CHARS, MAX_VALUES
-from contactsync.activities.contacts.quarantine import QuarantineReason
+from contactsync.activities.contacts.made_up import made_up_contacts
+from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 from contactsync.activities.pages import load_raw, raw_body, raw_records
 from contactsync.activities.sources.query import Record
+from contactsync.activities.sources.rest_expressions import NotEvaluable
 from contactsync.activities.sources.rest_records import MAX_ID_CHARS, Mapper
 from contactsync.activities.sources.rest_settings import FieldsTable
 from contactsync.activities.sources.source import Changed, Moved, Removed, Unreadable
@@ -268,8 +275,24 @@ def test_texts_are_bounded_and_storable() -> None:
     assert notes[1].note.isascii()
 
 
+TEXTS = st.sampled_from(
+    [
+        "work",
+        " Home ",
+        "mobile",
+        "role",
+        "org",
+        "Ada",
+        "Jürgen",
+        "a@b.example",
+        "+4930123",
+        "1815-12-10",
+        "x:y",
+        "\ud800",
+    ]
+)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8) | TEXTS,
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(st.sampled_from(["address", "number", "name", "type", "pref", "uri", "x"]), inner, max_size=3)
@@ -287,3 +310,49 @@ def test_whatever_a_record_holds(members: dict[str, JsonValue]) -> None:
     records = mapper().records({"id": "1", **members})
     body = raw_body(raw_records(record.change for record in records))
     assert len(load_raw(body.content)) == len(records)
+
+
+ITEM_MEMBERS = [
+    *("address", "contexts", "type", "pref", "label", "number", "extension", "features", "name", "units", "kind"),
+    *("street", "locality", "country_code", "full", "service", "uri", "user", "note", "unknown"),
+]
+ITEMS = st.dictionaries(st.sampled_from(ITEM_MEMBERS), TEXTS | st.integers(0, 101) | json_values, max_size=4) | TEXTS
+LIKELY = st.dictionaries(st.sampled_from(MEMBERS), TEXTS | ITEMS | st.lists(ITEMS, max_size=4), max_size=6)
+MAPPINGS: list[dict[str, object]] = [
+    WHOLE,
+    {
+        **WHOLE,
+        "emails": "[full, emails[0], given]",
+        "phones": "phones[].{number: number || address, type: type}",
+        "organizations": "{name: organizations || full, units: units}",
+        "titles": "titles[*].name",
+        "notes": "notes[?note].note | [0]",
+        "kind": "kind || type",
+    },
+]
+
+
+@given(LIKELY | st.dictionaries(st.sampled_from(MEMBERS), json_values), st.sampled_from(MAPPINGS))
+def test_the_mapper_answers_as_the_plain_way_does(members: dict[str, JsonValue], table: dict[str, object]) -> None:
+    """Library and models, value by value, find the same contact, byte by byte, or the same fault."""
+    quick = mapper(EVERYTHING, **table)
+    assert _outcome(lambda: quick.content(members)) == _outcome(lambda: written(plain_contact(table, members)))
+
+
+def _outcome(mapping: Callable[[], bytes]) -> bytes | str:
+    try:
+        return mapping()
+    except UnreadableContact as error:
+        return error.reason
+    except (NotEvaluable, JMESPathError):
+        return "not evaluable"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_contacts_of_the_world_are_written_as_the_models_write_them(seed: int) -> None:
+    """Names, addresses and notes of many scripts come out of the mapper as they went in."""
+    table = {**WHOLE, "name": {"full": "name.full", "given": "name.components[?kind=='given'] | [0].value"}}
+    quick = mapper(EVERYTHING, **table)
+    for person in made_up_contacts(200, seed):
+        raw: JsonValue = json.loads(person.model_dump_json(exclude={"phones": {"__all__": {"e164"}}}))
+        assert quick.content(raw) == written(plain_contact(table, raw))

@@ -15,6 +15,8 @@ from jmespath.functions import Functions
 from jmespath.visitor import Options
 from pydantic import AfterValidator, JsonValue
 
+from contactsync.activities.sources.rest_selections import Node, Select, selection
+
 MAX_CHARS: Final = 1000
 """Characters of one expression."""
 
@@ -40,21 +42,8 @@ class Expression:
     is_path: bool
     """Whether it only goes down: `a.b.c`, or `@`. It leaves out nothing and adds nothing."""
 
-    _search: Callable[[object], object] = field(repr=False, compare=False)
-
-    def of(self, value: JsonValue) -> JsonValue:
-        """The answer for `value`.
-
-        Raises:
-            NotEvaluable: a function of it does not take what it finds there.
-        """
-        try:
-            answer = self._search(value)
-        except (JMESPathError, RecursionError, ArithmeticError, TypeError, ValueError, AttributeError):
-            raise NotEvaluable from None  # the library checks the types of arguments, but not of everything in them
-        if not is_json(answer):
-            raise NotEvaluable
-        return answer
+    of: Select = field(repr=False, compare=False)
+    """The answer for a value. Raises `NotEvaluable` where a function of it does not take what it finds there."""
 
     def holds(self, value: JsonValue) -> bool:
         """Whether the answer is true; an expression that cannot be applied does not hold."""
@@ -103,13 +92,9 @@ def compiled(text: str) -> Expression:
         raise ValueError("this is no JMESPath expression; https://jmespath.org shows how they are written") from None
     if growth > MAX_GROWTH:
         raise ValueError("the expression may answer with far more than it is asked about; make it simpler")
-    keys = _plain_path(node)
-    if keys:
-        return Expression(text, frozenset(keys), is_path=True, _search=_Path(keys).search)
     options = Options(custom_functions=Functions())
-    return Expression(
-        text, _names(node), is_path=node.kind == "current", _search=lambda value: parsed.search(value, options)
-    )
+    of = selection(node) or _searched(lambda value: parsed.search(value, options))
+    return Expression(text, _names(node), is_path=node.is_path, of=of)
 
 
 def _check(text: str) -> str:
@@ -121,28 +106,34 @@ ExpressionText = Annotated[str, AfterValidator(_check)]
 """A setting that is an expression."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A node of the library's tree, typed. `value` is a name for most kinds."""
-
-    kind: str
-    value: object
-    children: "tuple[_Node, ...]"
-
-
-def _node(tree: Mapping[str, object]) -> _Node:
+def _node(tree: Mapping[str, object]) -> Node:
     children = tree["children"]
     inner: Sequence[object] = children if is_list(children) else []
     # the bounds of a slice are numbers
-    return _Node(str(tree["type"]), tree.get("value"), tuple(_node(child) for child in inner if is_object(child)))
+    return Node(str(tree["type"]), tree.get("value"), tuple(_node(child) for child in inner if is_object(child)))
 
 
-def _names(node: _Node) -> frozenset[str]:
+def _searched(search: Callable[[object], object]) -> Select:
+    """The library's own search, in the types and errors of this module."""
+
+    def of(value: JsonValue) -> JsonValue:
+        try:
+            answer = search(value)
+        except (JMESPathError, RecursionError, ArithmeticError, TypeError, ValueError, AttributeError):
+            raise NotEvaluable from None  # the library checks the types of arguments, but not of everything in them
+        if not is_json(answer):
+            raise NotEvaluable
+        return answer
+
+    return of
+
+
+def _names(node: Node) -> frozenset[str]:
     own = frozenset({str(node.value)}) if node.kind == "field" else frozenset[str]()
     return own.union(*(_names(child) for child in node.children))
 
 
-def _growth(node: _Node) -> int:
+def _growth(node: Node) -> int:
     """How many times larger than its input the answer can be at most.
 
     Selecting twice doubles, and what is piped multiplies: `[@, @][] | [@, @][] | …` would fill any memory.
@@ -164,7 +155,7 @@ def _growth(node: _Node) -> int:
             return reduce(lambda one, other: min(one * other, MAX_GROWTH + 1), grown, 1)
 
 
-def _function_growth(node: _Node, grown: Sequence[int]) -> int:
+def _function_growth(node: Node, grown: Sequence[int]) -> int:
     name = str(node.value)
     if name not in _FUNCTIONS:
         raise ValueError("the expression calls a function that JMESPath does not have")
@@ -192,27 +183,3 @@ def _functions() -> dict[str, tuple[int, bool]]:
 
 
 _FUNCTIONS: Final = _functions()
-
-
-def _plain_path(node: _Node) -> tuple[str, ...]:
-    """The keys of an expression that is `a.b.c` and no more; else none."""
-    if node.kind == "field":
-        return (str(node.value),)
-    if node.kind != "subexpression":
-        return ()
-    paths = [_plain_path(child) for child in node.children]
-    return tuple(key for path in paths for key in path) if all(paths) else ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """Most expressions are plain paths, and a million records ask for each of them."""
-
-    keys: tuple[str, ...]
-
-    def search(self, value: object) -> object:
-        for key in self.keys:
-            if not is_object(value):
-                return None
-            value = value.get(key)
-        return value

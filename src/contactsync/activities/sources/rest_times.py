@@ -12,6 +12,7 @@ from contactsync.activities.sources.rest_tables import TimeFormat
 SECOND: Final[Instant] = 1_000_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _LATEST: Final[Instant] = 253_402_300_799_999_999  # the end of the year 9999
 _MILLISECONDS_FROM: Final = 100_000_000_000  # seconds reach this in the year 5138, milliseconds in 1973 …
 _MICROSECONDS_FROM: Final = 100_000_000_000_000  # … and microseconds in 1973 too
@@ -65,7 +66,7 @@ def _iso(text: str) -> Instant:
         raise NotEvaluable from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def written(instant: Instant, form: TimeFormat, *, is_upper: bool = False) -> str:

@@ -1,32 +1,23 @@
-"""What a REST source's expressions answer, as values of the canonical contact: typed and bounded, item by item.
+"""What a REST source's expressions answer, as members of the canonical contact's JSON: typed and bounded, item by item.
 
 An item is a text, or an object whose members are named as in `contact.py`. A value of another shape is a mistake of the
-mapping or of the source: it makes the record unreadable, and is never passed over.
+mapping or of the source: it makes the record unreadable, and is never passed over. What is at its default is left out,
+and members are in the order of `contact.py`, as `contact.written` has them; no model stands between (a test compares).
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from pydantic import JsonValue
 
-from contactsync.activities.contacts.contact import (
-    Address,
-    EmailAddress,
-    Link,
-    Nickname,
-    Note,
-    OnlineService,
-    Organization,
-    Phone,
-    Title,
-)
 from contactsync.activities.contacts.limits import MAX_READ_CHARS, MAX_VALUES
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 from contactsync.activities.sources.rest_expressions import NotEvaluable
 
-Item = TypeVar("Item")
 Object = Mapping[str, JsonValue]
+Made = dict[str, JsonValue] | None
+"""An item of the contact's JSON; None: it says nothing."""
 
 _CONTEXTS: Final = {
     "private": "private",
@@ -57,11 +48,10 @@ def text_of(value: JsonValue) -> str:
         NotEvaluable: it is neither.
     """
     match value:
+        case str():
+            return value if value.isascii() and len(value) <= MAX_READ_CHARS else _storable(value)
         case None:
             return ""
-        case str():
-            # half of a surrogate pair is no character, and no database takes it
-            return value[:MAX_READ_CHARS].encode("utf-8", "replace").decode()
         case bool():
             raise NotEvaluable
         case int():
@@ -70,6 +60,11 @@ def text_of(value: JsonValue) -> str:
             return _digits(int(value)) if value.is_integer() else repr(value)
         case _:
             raise NotEvaluable
+
+
+def _storable(text: str) -> str:
+    # half of a surrogate pair is no character, and no database takes it
+    return text[:MAX_READ_CHARS].encode("utf-8", "replace").decode()
 
 
 def _digits(number: int) -> str:
@@ -85,173 +80,193 @@ def items_of(value: JsonValue, at_most: int = MAX_VALUES) -> list[JsonValue]:
         UnreadableContact: there are too many.
     """
     listed = value if isinstance(value, list) else [value]
-    items: list[JsonValue] = [item for item in listed if item is not None and item not in ("", [], {})]
+    items: list[JsonValue] = [item for item in listed if item or isinstance(item, int | float)]
     if len(items) > at_most:
         raise UnreadableContact(QuarantineReason.TOO_MANY_VALUES)
     return items
 
 
-def texts_of(value: JsonValue, at_most: int = MAX_VALUES) -> tuple[str, ...]:
+def texts_of(value: JsonValue, at_most: int = MAX_VALUES) -> list[JsonValue]:
     """Texts, one or a list.
 
     Raises:
         NotEvaluable, UnreadableContact.
     """
-    return tuple(text for item in items_of(value, at_most) if (text := text_of(item)))
+    return [text for item in items_of(value, at_most) if (text := text_of(item))]
 
 
-def emails_of(value: JsonValue) -> tuple[EmailAddress, ...]:
-    """E-mail addresses: text, or `address` with `contexts`, `type`, `pref`, `label`."""
-    return _made(value, _email)
+def listed(make: Callable[[JsonValue], Made]) -> Callable[[JsonValue], JsonValue]:
+    """What `make` makes of one value, or of each of a list.
+
+    The function raises NotEvaluable and UnreadableContact.
+    """
+    return lambda value: [made for item in items_of(value) if (made := make(item)) is not None]
 
 
-def phones_of(value: JsonValue) -> tuple[Phone, ...]:
-    """Phones: text, or `number` with `extension`, `contexts`, `features`, `type`, `pref`, `label`."""
-    return _made(value, _phone)
-
-
-def organizations_of(value: JsonValue) -> tuple[Organization, ...]:
-    """Organizations: text, or `name` with `units`."""
-    return _made(value, _organization)
-
-
-def titles_of(value: JsonValue) -> tuple[Title, ...]:
-    """Titles: text, or `name` with `kind` (`title`, `role`)."""
-    return _made(value, _title)
-
-
-def addresses_of(value: JsonValue) -> tuple[Address, ...]:
-    """Addresses: text, or `street`, `locality`, `region`, `postcode`, `country`, `country_code`, `full`, `type`."""
-    return _made(value, _address)
-
-
-def services_of(value: JsonValue) -> tuple[OnlineService, ...]:
-    """Online services: text, or `service`, `uri`, `user`."""
-    return _made(value, _service)
-
-
-def links_of(value: JsonValue) -> tuple[Link, ...]:
-    """Links: text, or `uri` with `label`."""
-    return _made(value, _link)
-
-
-def nicknames_of(value: JsonValue) -> tuple[Nickname, ...]:
-    """Nicknames: text, or `name`."""
-    return _made(value, lambda item: _if(_main(item, "name"), lambda name: Nickname(name=name)))
-
-
-def notes_of(value: JsonValue) -> tuple[Note, ...]:
-    """Notes: text, or `note`."""
-    return _made(value, lambda item: _if(_main(item, "note"), lambda note: Note(note=note)))
-
-
-def _made(value: JsonValue, make: Callable[[JsonValue], Item | None]) -> tuple[Item, ...]:
-    return tuple(made for item in items_of(value) if (made := make(item)) is not None)
-
-
-def _if(text: str, make: Callable[[str], Item]) -> Item | None:
-    return make(text) if text else None
-
-
-def _main(item: JsonValue, name: str) -> str:
-    """The text itself, or the member that an object must have; it may be empty."""
+def email(item: JsonValue) -> Made:
+    """An e-mail address: text, or `address` with `contexts`, `type`, `pref`, `label`."""
     if not isinstance(item, dict):
-        return text_of(item)
-    if name not in item:
-        raise NotEvaluable
-    return text_of(item[name])
+        return _named("address", item)
+    made = _main(item, "address", _EMAIL)
+    if made:
+        _add(made, "contexts", _words(_CONTEXTS, item, _CONTEXT_NAMES))
+        _add(made, "pref", _pref(item.get("pref")))
+        _add(made, "label", text_of(item.get("label")))
+    return made
 
 
-def _rest(item: JsonValue, *known: str) -> Object:
-    """An object's members, all of which must be known: a misspelt one would be lost in silence."""
+def phone(item: JsonValue) -> Made:
+    """A phone: text, or `number` with `extension`, `contexts`, `features`, `type`, `pref`, `label`."""
     if not isinstance(item, dict):
-        return {}
-    if not set(item) <= set(known):
-        raise NotEvaluable
-    return item
+        return _named("number", item)
+    made = _main(item, "number", _PHONE)
+    if made:
+        _add(made, "extension", text_of(item.get("extension")))
+        _add(made, "features", _words(_FEATURES, item, _FEATURE_NAMES))
+        _add(made, "contexts", _words(_CONTEXTS, item, _CONTEXT_NAMES))
+        _add(made, "pref", _pref(item.get("pref")))
+        _add(made, "label", text_of(item.get("label")))
+    return made
 
 
-def _email(item: JsonValue) -> EmailAddress | None:
-    more = _rest(item, "address", "contexts", "type", "pref", "label")
-    address = _main(item, "address")
-    if not address:
-        return None
-    return EmailAddress(
-        address=address, contexts=_contexts(more), pref=_pref(more.get("pref")), label=text_of(more.get("label"))
-    )
-
-
-def _phone(item: JsonValue) -> Phone | None:
-    more = _rest(item, "number", "extension", "contexts", "features", "type", "pref", "label")
-    number = _main(item, "number")
-    if not number:
-        return None
-    return Phone(
-        number=number,
-        extension=text_of(more.get("extension")),
-        features=_words(_FEATURES, more, "features", "type"),
-        contexts=_contexts(more),
-        pref=_pref(more.get("pref")),
-        label=text_of(more.get("label")),
-    )
-
-
-def _organization(item: JsonValue) -> Organization | None:
-    more = _rest(item, "name", "units")
-    name, units = _main(item, "name"), texts_of(more.get("units"))
-    return Organization(name=name, units=units) if name or units else None
-
-
-def _title(item: JsonValue) -> Title | None:
-    more = _rest(item, "name", "kind")
-    kind: Literal["title", "role"] = "role" if text_of(more.get("kind")).lower() == "role" else "title"
-    return _if(_main(item, "name"), lambda name: Title(name=name, kind=kind))
-
-
-_PLACES: Final = ("street", "locality", "region", "postcode", "country", "country_code", "full")
-
-
-def _address(item: JsonValue) -> Address | None:
+def organization(item: JsonValue) -> Made:
+    """An organization: text, or `name` with `units`."""
     if not isinstance(item, dict):
-        return _if(text_of(item), lambda full: Address(full=full))
-    more = _rest(item, *_PLACES, "contexts", "type")
-    if not set(more) & set(_PLACES):
+        return _named("name", item)
+    made = _main(item, "name", _ORGANIZATION) or {}
+    _add(made, "units", texts_of(item.get("units")))
+    return made or None
+
+
+def title(item: JsonValue) -> Made:
+    """A title: text, or `name` with `kind` (`title`, `role`)."""
+    if not isinstance(item, dict):
+        return _named("name", item)
+    made = _main(item, "name", _TITLE)
+    if text_of(item.get("kind")).lower() == "role" and made:
+        made["kind"] = "role"
+    return made
+
+
+def address(item: JsonValue) -> Made:
+    """An address: text, or `street`, `locality`, `region`, `postcode`, `country`, `country_code`, `full`, `type`."""
+    if not isinstance(item, dict):
+        return _named("full", item)
+    _require_known(item, _ADDRESS)
+    if item.keys().isdisjoint(_PLACES):
         raise NotEvaluable
-    places = {name: _lines(more.get(name)) for name in _PLACES}
-    return Address(**places, contexts=_contexts(more)) if any(places.values()) else None
+    made: dict[str, JsonValue] = {name: text for name in _PLACES if (text := _lines(item.get(name)))}
+    if made:
+        _add(made, "contexts", _words(_CONTEXTS, item, _CONTEXT_NAMES))
+    return made or None
 
 
 def _lines(value: JsonValue) -> str:
-    return "\n".join(texts_of(value)) if isinstance(value, list) else text_of(value)
+    return "\n".join(map(str, texts_of(value))) if isinstance(value, list) else text_of(value)
 
 
-def _service(item: JsonValue) -> OnlineService | None:
+def service(item: JsonValue) -> Made:
+    """An online service: text, or `service`, `uri`, `user`."""
     if not isinstance(item, dict):
         text = text_of(item)
-        return _if(text, lambda text: OnlineService(uri=text) if ":" in text else OnlineService(user=text))
-    more = _rest(item, "service", "uri", "user")
-    if not {"uri", "user"} & set(more):
+        return {"uri" if ":" in text else "user": text} if text else None
+    _require_known(item, _SERVICE)
+    if item.keys().isdisjoint(("uri", "user")):
         raise NotEvaluable
-    uri, user = text_of(more.get("uri")), text_of(more.get("user"))
-    return OnlineService(service=text_of(more.get("service")), uri=uri, user=user) if uri or user else None
+    uri, user = text_of(item.get("uri")), text_of(item.get("user"))
+    if not uri and not user:
+        return None
+    made: dict[str, JsonValue] = {}
+    _add(made, "service", text_of(item.get("service")))
+    _add(made, "uri", uri)
+    _add(made, "user", user)
+    return made
 
 
-def _link(item: JsonValue) -> Link | None:
-    more = _rest(item, "uri", "label")
-    return _if(_main(item, "uri"), lambda uri: Link(uri=uri, label=text_of(more.get("label"))))
+def link(item: JsonValue) -> Made:
+    """A link: text, or `uri` with `label`."""
+    if not isinstance(item, dict):
+        return _named("uri", item)
+    made = _main(item, "uri", _LINK)
+    if made:
+        _add(made, "label", text_of(item.get("label")))
+    return made
 
 
-def _contexts(more: Object) -> tuple[str, ...]:
-    return _words(_CONTEXTS, more, "contexts", "type")
+def nickname(item: JsonValue) -> Made:
+    """A nickname: text, or `name`."""
+    return _main_only(item, "name")
 
 
-def _words(known: Mapping[str, str], more: Object, *names: str) -> tuple[str, ...]:
+def note(item: JsonValue) -> Made:
+    """A note: text, or `note`."""
+    return _main_only(item, "note")
+
+
+def _main_only(item: JsonValue, name: str) -> Made:
+    """The one member; whatever else an object has is passed over."""
+    if not isinstance(item, dict):
+        return _named(name, item)
+    if name not in item:
+        raise NotEvaluable
+    return _named(name, item[name])
+
+
+def _named(name: str, value: JsonValue) -> Made:
+    text = text_of(value)
+    return {name: text} if text else None
+
+
+def _main(item: Object, name: str, known: frozenset[str]) -> Made:
+    """The member that an object must have; it may be empty."""
+    _require_known(item, known)
+    if name not in item:
+        raise NotEvaluable
+    return _named(name, item[name])
+
+
+def _require_known(item: Object, known: frozenset[str]) -> None:
+    """All members of an object must be known: a misspelt one would be lost in silence."""
+    if not known.issuperset(item):
+        raise NotEvaluable
+
+
+def _add(made: dict[str, JsonValue], name: str, value: JsonValue) -> None:
+    """The member, unless it is empty: every default is."""
+    if value:
+        made[name] = value
+
+
+_CONTEXT_NAMES: Final = ("contexts", "type")
+_FEATURE_NAMES: Final = ("features", "type")
+_PLACES: Final = ("street", "locality", "region", "postcode", "country", "country_code", "full")
+
+_EMAIL: Final = frozenset({"address", "contexts", "type", "pref", "label"})
+_PHONE: Final = frozenset({"number", "extension", "contexts", "features", "type", "pref", "label"})
+_ORGANIZATION: Final = frozenset({"name", "units"})
+_TITLE: Final = frozenset({"name", "kind"})
+_ADDRESS: Final = frozenset({*_PLACES, *_CONTEXT_NAMES})
+_SERVICE: Final = frozenset({"service", "uri", "user"})
+_LINK: Final = frozenset({"uri", "label"})
+
+
+def _words(known: Mapping[str, str], item: Object, names: Sequence[str]) -> list[JsonValue]:
     """The words that are known, each once; a provider's other types say nothing here."""
-    given: Iterable[str] = (text for name in names for text in texts_of(more.get(name)))
-    return tuple(dict.fromkeys(known[word] for text in given if (word := text.strip().lower()) in known))
+    words: list[JsonValue] = []
+    for name in names:
+        given = item.get(name)
+        if given is None:
+            continue
+        for text in (given,) if isinstance(given, str) else texts_of(given):
+            word = known.get(str(text).strip().lower())
+            if word is not None and word not in words:
+                words.append(word)
+    return words
 
 
 def _pref(value: JsonValue) -> int | None:
+    if value is None:
+        return None
     if value is True:
         return 1
     if not isinstance(value, int) or isinstance(value, bool):
