@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+from unicodedata import is_normalized
 
 from email_validator import EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
 _IN_BRACKETS: Final = re.compile(r"[^<>]*<\s*([^<>\s]+)\s*>")
 _MAX_CHARS: Final = 320
-_PLAIN_LOCAL: Final = re.compile(r"[A-Za-z0-9_'+-]+(?:\.[A-Za-z0-9_'+-]+)*")
+_PLAIN_LOCAL: Final = re.compile(r"[\w'+-]+(?:\.[\w'+-]+)*")
 _MAILBOXES: Final = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 
 
@@ -48,12 +49,12 @@ def parsed_email(text: str) -> str | None:
 
 
 def _plain_email(text: str) -> str | None:
-    """The answer for an address of usual letters at a known domain; None says nothing."""
+    """The answer for an address of letters and digits at a valid domain; None says nothing."""
     local, _, domain = text.partition("@")
-    if not _PLAIN_LOCAL.fullmatch(local) or local.lower() in _MAILBOXES:
+    if not _PLAIN_LOCAL.fullmatch(local) or local.lower() in _MAILBOXES or not is_normalized("NFC", local):
         return None
     known = domain_of(domain)
-    if known is None or len(local) + 1 + known.longest > EMAIL_MAX_LENGTH:
+    if known is None or len(local.encode()) + 1 + known.longest > EMAIL_MAX_LENGTH:
         return None
     return f"{local}@{known.name}"
 

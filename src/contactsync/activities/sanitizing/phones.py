@@ -57,6 +57,17 @@ def parsed_phone(text: str, default_region: str) -> CleanNumber | None:
     return _e164(text, default_region) or CleanNumber(text, "", e164=False)
 
 
+def stored_phone(text: str, extension: str, default_region: str) -> CleanNumber | None:
+    """As `clean_phone`, with the extension that is given apart; what is no E.164 number holds it in its text."""
+    clean = clean_phone(text, default_region)
+    if clean is None or not (clean.extension or extension):
+        return clean
+    digits = clean.extension or clean_extension(extension)
+    if clean.e164:
+        return CleanNumber(clean.number, digits, e164=True)
+    return CleanNumber(f"{clean.number} ext. {digits}" if digits else clean.number, "", e164=False)
+
+
 def clean_extension(text: str) -> str:
     """The digits of an extension, at most eleven (what phone systems use is shorter)."""
     return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())[:11]

@@ -39,7 +39,7 @@ from contactsync.activities.sanitizing.findings import Finding
 from contactsync.activities.sanitizing.fold import first, fold, merged_emails, merged_phones
 from contactsync.activities.sanitizing.links import clean_uri, has_scheme
 from contactsync.activities.sanitizing.normal_forms import email_normal_form
-from contactsync.activities.sanitizing.phones import clean_extension, clean_phone
+from contactsync.activities.sanitizing.phones import stored_phone
 from contactsync.activities.sanitizing.plain import plain_line, plain_lines
 from contactsync.activities.sanitizing.policy import Policy
 from contactsync.activities.sanitizing.text import clean_line, shorten
@@ -193,15 +193,13 @@ class _Cleaning:
         )
 
     def _phone(self, phone: Phone) -> Phone | None:
-        number = clean_phone(self._line(phone.number), self._policy.default_region)
+        number = stored_phone(self._line(phone.number), phone.extension, self._policy.default_region)
         if number is None:
             return self._count(Finding.PHONE_DROPPED)
         self._count(Finding.PHONE_AS_TEXT, not number.e164)
-        extension = number.extension or clean_extension(phone.extension)
-        as_text = f"{number.number} ext. {extension}" if extension else number.number
         return Phone(
-            number=number.number if number.e164 else as_text,
-            extension=extension if number.e164 else "",
+            number=number.number,
+            extension=number.extension,
             e164=number.e164,
             features=_known(phone.features, FEATURES),
             contexts=_known(phone.contexts, CONTEXTS),
@@ -216,7 +214,7 @@ class _Cleaning:
             region=self._line(address.region),
             postcode=self._line(address.postcode),
             country=self._line(address.country),
-            country_code=_country_code(address.country_code),
+            country_code=country_code(address.country_code),
             full=self._lines(address.full, MAX_LINE_CHARS),
             contexts=_known(address.contexts, CONTEXTS),
         )
@@ -272,6 +270,7 @@ def _preference(pref: int | None) -> int | None:
     return None if pref is None else min(max(pref, 1), 100)
 
 
-def _country_code(code: str) -> str:
+def country_code(code: str) -> str:
+    """The code in capitals, or nothing if it is none (ISO 3166-1 alpha-2)."""
     code = code.strip()
     return code.upper() if len(code) == 2 and code.isascii() and code.isalpha() else ""
