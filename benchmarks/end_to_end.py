@@ -90,7 +90,7 @@ async def measure(options: Options) -> Result:
     processes = options.number("processes", usual=0, quick=1)
     shape, sides = options.words("shape", usual=("lists",))[0], options.words("sides", usual=SIDES)
     times = options.times(3)
-    async with _ground(contacts, shape, processes) as ground, opened_sides(ground, sides) as opened:
+    async with standing(contacts, shape, processes) as ground, opened_sides(ground, sides) as opened:
         race = Race(ground, contacts, await turned(ground.url))
         for number in range(times):
             turn = number % len(opened)
@@ -147,7 +147,7 @@ def _notes(shape: str) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def _ground(contacts: int, shape: str, processes: int) -> AsyncGenerator[Ground]:
+async def standing(contacts: int, shape: str, processes: int) -> AsyncGenerator[Ground]:
     """Servers and the source, until the block ends."""
     with temporary_folder(service_user()) as folder:
         place = folder / "source"

@@ -122,7 +122,7 @@ async def opened_sides(ground: Ground, names: Sequence[str]) -> AsyncGenerator[t
     async with AsyncExitStack() as running:
         sides: list[Side] = []
         for name in names:
-            opening = _contactsync(ground) if name == "contactsync" else _script(ground, name)
+            opening = contactsync_side(ground) if name == "contactsync" else _script(ground, name)
             side = await running.enter_async_context(opening)
             warm = Subject(f"warm_{name.replace(' ', '_')}", f"{ground.url}/small", incremental=False)
             await side.begin(warm)
@@ -185,11 +185,16 @@ class ContactSyncSide:
     def __init__(self, ground: Ground, worker: Child, parts: Parts, syncs: Syncs) -> None:
         self.version = f"contactsync {version('contactsync')}, worker of {ground.processes or 'a process a core'}"
         self.pids = (worker.pid, ground.stack.temporal.child.pid)
+        self.client = syncs.client
         self._worker = worker
         self._shape = ground.shape
         self._parts = parts
         self._syncs = syncs
         self._open: dict[str, Sync] = {}
+
+    def sync(self, subject: Subject) -> Sync:
+        """The connection that the subject is."""
+        return self._open[subject.name]
 
     async def begin(self, subject: Subject) -> None:
         """See `Side.begin`."""
@@ -229,7 +234,8 @@ class ContactSyncSide:
 
 
 @asynccontextmanager
-async def _contactsync(ground: Ground) -> AsyncGenerator[Side]:
+async def contactsync_side(ground: Ground) -> AsyncGenerator["ContactSyncSide"]:
+    """contactsync, with a worker, until the block ends."""
     worker = await ground.stack.start_worker(processes=ground.processes)
     try:
         settings = settings_of(ground.stack)
