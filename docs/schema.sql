@@ -5,6 +5,26 @@ CREATE SCHEMA contactsync;
 
 CREATE SCHEMA keys;
 
+CREATE FUNCTION audit.append(tenant uuid, after bigint, before bytea, entries text[], hashes bytea[], OUT last_seq bigint, OUT last_hash bytea, OUT appended boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog'
+    AS $$
+BEGIN
+    PERFORM set_config('app.tenant_id', tenant::text, true);
+    SELECT head.seq, head.hash INTO last_seq, last_hash FROM audit.head() AS head;
+    appended := last_seq = after AND last_hash = before;
+    IF NOT appended THEN
+        RETURN;
+    END IF;
+    INSERT INTO audit.entry (tenant_id, seq, entry, hash)
+        SELECT tenant, after + link.number, link.entry, link.hash
+        FROM unnest(entries, hashes) WITH ORDINALITY AS link (entry, hash, number)
+        ORDER BY link.number;
+    last_seq := after + cardinality(entries);
+    last_hash := hashes[cardinality(hashes)];
+END
+$$;
+
 CREATE FUNCTION audit.count_entry() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog'
@@ -358,7 +378,7 @@ CASE
 END),
     CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY contactsync.contact_0 FORCE ROW LEVEL SECURITY;
 
@@ -387,7 +407,7 @@ CASE
 END),
     CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY contactsync.contact_1 FORCE ROW LEVEL SECURITY;
 
@@ -416,7 +436,7 @@ CASE
 END),
     CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY contactsync.contact_2 FORCE ROW LEVEL SECURITY;
 
@@ -445,7 +465,7 @@ CASE
 END),
     CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY contactsync.contact_3 FORCE ROW LEVEL SECURITY;
 
@@ -474,7 +494,7 @@ CASE
 END),
     CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY contactsync.contact_4 FORCE ROW LEVEL SECURITY;
 
@@ -503,7 +523,7 @@ CASE
 END),
     CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY contactsync.contact_5 FORCE ROW LEVEL SECURITY;
 
@@ -532,7 +552,7 @@ CASE
 END),
     CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY contactsync.contact_6 FORCE ROW LEVEL SECURITY;
 
@@ -561,7 +581,7 @@ CASE
 END),
     CONSTRAINT contact_merged_is_gone CHECK (((merged_into IS NULL) OR (deleted_at IS NOT NULL)))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='50');
 
 ALTER TABLE ONLY contactsync.contact_7 FORCE ROW LEVEL SECURITY;
 
@@ -940,23 +960,23 @@ ALTER TABLE ONLY contactsync.contact_7
 ALTER TABLE ONLY contactsync.contact_7
     ADD CONSTRAINT contact_7_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
 ALTER TABLE ONLY contactsync.contact_lookup
-    ADD CONSTRAINT contact_lookup_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.contact_lookup_0
-    ADD CONSTRAINT contact_lookup_0_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_0_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.contact_lookup_1
-    ADD CONSTRAINT contact_lookup_1_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_1_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.contact_lookup_2
-    ADD CONSTRAINT contact_lookup_2_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_2_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.contact_lookup_3
-    ADD CONSTRAINT contact_lookup_3_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_3_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.contact_lookup_4
-    ADD CONSTRAINT contact_lookup_4_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_4_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.contact_lookup_5
-    ADD CONSTRAINT contact_lookup_5_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_5_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.contact_lookup_6
-    ADD CONSTRAINT contact_lookup_6_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_6_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.contact_lookup_7
-    ADD CONSTRAINT contact_lookup_7_pkey PRIMARY KEY (tenant_id, kind, epoch, blind_index, contact_id);
+    ADD CONSTRAINT contact_lookup_7_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.delete_hold
     ADD CONSTRAINT delete_hold_pkey PRIMARY KEY (tenant_id, hold_id);
 ALTER TABLE ONLY contactsync.migration
@@ -1007,23 +1027,23 @@ CREATE INDEX contact_6_tenant_id_connection_id_idx ON contactsync.contact_6 USIN
 
 CREATE INDEX contact_7_tenant_id_connection_id_idx ON contactsync.contact_7 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
 
-CREATE INDEX contact_lookup_contact ON ONLY contactsync.contact_lookup USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_found ON ONLY contactsync.contact_lookup USING btree (blind_index);
 
-CREATE INDEX contact_lookup_0_tenant_id_contact_id_idx ON contactsync.contact_lookup_0 USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_0_blind_index_idx ON contactsync.contact_lookup_0 USING btree (blind_index);
 
-CREATE INDEX contact_lookup_1_tenant_id_contact_id_idx ON contactsync.contact_lookup_1 USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_1_blind_index_idx ON contactsync.contact_lookup_1 USING btree (blind_index);
 
-CREATE INDEX contact_lookup_2_tenant_id_contact_id_idx ON contactsync.contact_lookup_2 USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_2_blind_index_idx ON contactsync.contact_lookup_2 USING btree (blind_index);
 
-CREATE INDEX contact_lookup_3_tenant_id_contact_id_idx ON contactsync.contact_lookup_3 USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_3_blind_index_idx ON contactsync.contact_lookup_3 USING btree (blind_index);
 
-CREATE INDEX contact_lookup_4_tenant_id_contact_id_idx ON contactsync.contact_lookup_4 USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_4_blind_index_idx ON contactsync.contact_lookup_4 USING btree (blind_index);
 
-CREATE INDEX contact_lookup_5_tenant_id_contact_id_idx ON contactsync.contact_lookup_5 USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_5_blind_index_idx ON contactsync.contact_lookup_5 USING btree (blind_index);
 
-CREATE INDEX contact_lookup_6_tenant_id_contact_id_idx ON contactsync.contact_lookup_6 USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_6_blind_index_idx ON contactsync.contact_lookup_6 USING btree (blind_index);
 
-CREATE INDEX contact_lookup_7_tenant_id_contact_id_idx ON contactsync.contact_lookup_7 USING btree (tenant_id, contact_id);
+CREATE INDEX contact_lookup_7_blind_index_idx ON contactsync.contact_lookup_7 USING btree (blind_index);
 
 CREATE UNIQUE INDEX delete_hold_open ON contactsync.delete_hold USING btree (tenant_id, connection_id) WHERE (decided_at IS NULL);
 
@@ -1083,37 +1103,37 @@ ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_7_tena
 
 ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_7_tenant_id_connection_id_source_index_key;
 
+ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_0_blind_index_idx;
+
 ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_0_pkey;
 
-ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_0_tenant_id_contact_id_idx;
+ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_1_blind_index_idx;
 
 ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_1_pkey;
 
-ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_1_tenant_id_contact_id_idx;
+ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_2_blind_index_idx;
 
 ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_2_pkey;
 
-ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_2_tenant_id_contact_id_idx;
+ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_3_blind_index_idx;
 
 ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_3_pkey;
 
-ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_3_tenant_id_contact_id_idx;
+ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_4_blind_index_idx;
 
 ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_4_pkey;
 
-ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_4_tenant_id_contact_id_idx;
+ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_5_blind_index_idx;
 
 ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_5_pkey;
 
-ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_5_tenant_id_contact_id_idx;
+ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_6_blind_index_idx;
 
 ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_6_pkey;
 
-ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_6_tenant_id_contact_id_idx;
+ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_7_blind_index_idx;
 
 ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_7_pkey;
-
-ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_7_tenant_id_contact_id_idx;
 
 CREATE TRIGGER checkpoint_is_next BEFORE INSERT ON audit.checkpoint FOR EACH ROW EXECUTE FUNCTION audit.refuse_wrong_checkpoint();
 
@@ -1247,7 +1267,7 @@ CREATE POLICY own_rows ON contactsync.certificate USING ((tenant_id = contactsyn
 
 CREATE POLICY own_rows ON contactsync.connection USING ((tenant_id = contactsync.current_tenant()));
 
-CREATE POLICY own_rows ON contactsync.contact USING ((tenant_id = contactsync.current_tenant()));
+CREATE POLICY own_rows ON contactsync.contact USING ((tenant_id = ( SELECT contactsync.current_tenant() AS current_tenant)));
 
 CREATE POLICY own_rows ON contactsync.contact_0 USING ((tenant_id = contactsync.current_tenant()));
 
@@ -1265,7 +1285,7 @@ CREATE POLICY own_rows ON contactsync.contact_6 USING ((tenant_id = contactsync.
 
 CREATE POLICY own_rows ON contactsync.contact_7 USING ((tenant_id = contactsync.current_tenant()));
 
-CREATE POLICY own_rows ON contactsync.contact_lookup USING ((tenant_id = contactsync.current_tenant()));
+CREATE POLICY own_rows ON contactsync.contact_lookup USING ((tenant_id = ( SELECT contactsync.current_tenant() AS current_tenant)));
 
 CREATE POLICY own_rows ON contactsync.contact_lookup_0 USING ((tenant_id = contactsync.current_tenant()));
 
@@ -1293,7 +1313,7 @@ CREATE POLICY own_rows ON contactsync.pass USING ((tenant_id = contactsync.curre
 
 CREATE POLICY own_rows ON contactsync.progress USING ((tenant_id = contactsync.current_tenant()));
 
-CREATE POLICY own_rows ON contactsync.quarantine USING ((tenant_id = contactsync.current_tenant()));
+CREATE POLICY own_rows ON contactsync.quarantine USING ((tenant_id = ( SELECT contactsync.current_tenant() AS current_tenant)));
 
 CREATE POLICY own_rows ON contactsync.staged_payload USING ((tenant_id = contactsync.current_tenant()));
 
@@ -1332,6 +1352,12 @@ GRANT USAGE ON SCHEMA contactsync TO contactsync_codec;
 GRANT USAGE ON SCHEMA keys TO contactsync_keys;
 
 GRANT USAGE ON SCHEMA keys TO contactsync_codec;
+
+REVOKE ALL ON FUNCTION audit.append(tenant uuid, after bigint, before bytea, entries text[], hashes bytea[], OUT last_seq bigint, OUT last_hash bytea, OUT appended boolean) FROM PUBLIC;
+
+GRANT ALL ON FUNCTION audit.append(tenant uuid, after bigint, before bytea, entries text[], hashes bytea[], OUT last_seq bigint, OUT last_hash bytea, OUT appended boolean) TO contactsync_app;
+
+GRANT ALL ON FUNCTION audit.append(tenant uuid, after bigint, before bytea, entries text[], hashes bytea[], OUT last_seq bigint, OUT last_hash bytea, OUT appended boolean) TO contactsync_codec;
 
 REVOKE ALL ON FUNCTION audit.head(OUT seq bigint, OUT hash bytea) FROM PUBLIC;
 

@@ -6,15 +6,18 @@ violation the key), so each is replaced, `from None`, by an error whose message 
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
+from ssl import RAND_bytes
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto import pgproto
 
 from contactsync import faults
 from contactsync.errors import (
@@ -185,6 +188,7 @@ class Database:
                 timeout=CONNECT_SECONDS,
                 command_timeout=COMMAND_SECONDS,
                 statement_cache_size=100 if statement_cache else 0,
+                reset=_leave_as_it_is,
                 server_settings={"application_name": "contactsync"},
             )
         return cls(pool)
@@ -235,6 +239,60 @@ class Database:
         except DatabaseReadOnly:
             await self._pool.expire_connections()  # a session stays read-only when the database no longer is
             raise
+
+    async def call(self, statement: str, *arguments: object) -> Row:
+        """The one row of a statement that is a transaction of its own, and sees to its tenant itself; once it is
+        answered, what it wrote is there for good.
+
+        Raises:
+            DatabaseError: as `transaction`.
+        """
+        try:
+            with database_errors():
+                async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                    [row] = await connection.fetch(statement, *arguments)
+                    return row
+        except DatabaseReadOnly:
+            await self._pool.expire_connections()
+            raise
+
+
+@contextmanager
+def raced(message: str) -> Generator[None]:
+    """What is added is there already, so somebody else was faster: the transaction is lost, and worth another try.
+
+    Raises:
+        DatabaseUnavailable: with this message, instead of a unique violation.
+    """
+    try:
+        yield
+    except asyncpg.UniqueViolationError:
+        raise DatabaseUnavailable(message) from None
+
+
+def rows_in(status: str) -> int:
+    """How many rows a statement wrote, by its status: `UPDATE 3`."""
+    return int(status.rpartition(" ")[2])
+
+
+_VERSION_7: Final = bytes(0x70 | byte & 0x0F for byte in range(256))
+_VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
+_RANDOM_BYTES: Final = 10
+
+
+def new_ids(count: int) -> list[UUID]:
+    """So many new ids for rows, UUIDs of version 7 (RFC 9562 §5.7), ascending: the time to the millisecond, then 74
+    random bits. Rows that are made together stand together in an index, which costs a fraction of random places."""
+    at, drawn = (time.time_ns() // 1_000_000).to_bytes(6), bytearray(RAND_bytes(_RANDOM_BYTES * count))
+    drawn[::_RANDOM_BYTES] = drawn[::_RANDOM_BYTES].translate(_VERSION_7)
+    drawn[2::_RANDOM_BYTES] = drawn[2::_RANDOM_BYTES].translate(_VARIANT)
+    ids = sorted(at + drawn[start : start + _RANDOM_BYTES] for start in range(0, len(drawn), _RANDOM_BYTES))
+    return [pgproto.UUID(each) for each in ids]  # UUIDs that are made and sent in a tenth of the time
+
+
+async def _leave_as_it_is(_: object) -> None:
+    """What a pooled connection is given back with. Nothing here outlasts its transaction, or it would not be safe behind
+    a pooler either, so there is nothing to reset, which would be another statement for each transaction."""
 
 
 async def grant(connection: Transaction, seconds: float) -> None:

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.integration.store.address_book import Book, Store, bad, gone, moved, seen, upsert
 
 from contactsync.activities.store.changes import Alias, CleanChange, Quarantine, Tombstone, Upsert
@@ -15,7 +15,7 @@ def _versioned(name: str, text: str, version: int | None) -> Upsert:
     """With its name in its content, as a contact's addresses are in a real one's."""
     change = upsert(name, text, version=version)
     content = {"uid": name, **json.loads(change.content)}
-    return replace(change, content=json.dumps(content, separators=(",", ":")).encode())
+    return structs.replace(change, content=json.dumps(content, separators=(",", ":")).encode())
 
 
 NAMES = ("ada", "ben", "cid")

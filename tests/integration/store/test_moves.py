@@ -1,9 +1,9 @@
 """Renames and merges: nobody is held twice, and nobody's id is lost."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 from tests.integration.store.address_book import WHO, Book, bad, gone, moved, upsert
 
 from contactsync.errors import ContactNotFound
@@ -156,7 +156,7 @@ async def test_p31_a_renamed_contact_is_sealed_under_its_new_id(book: Book) -> N
     await book.commit(await book.open(), 1, [upsert("ada", "Ada")])
     await book.commit(await book.open(), 1, [moved("ada", "new")])
     content = upsert("ada", "Ada").content
-    again = replace(upsert("new", "Ada"), content=content)
+    again = structs.replace(upsert("new", "Ada"), content=content)
     result = await book.commit(await book.open(), 1, [again])
     assert result.counts.unchanged == 1
 

@@ -200,7 +200,8 @@ class Backfills:
                 return PageResult(counts=Counts(), done=False, redo=True)
             guard = work.guard()
             async with work.undone_if_dry():
-                counts = await PageCommit(connection, sealer, guard.stamp, guard).apply(page)
+                sets_aside = progress["sets_aside"] or page.sets_aside
+                counts = await PageCommit(connection, sealer, guard.stamp, guard, sets_aside).apply(page)
             counts = counts.model_copy(update={"pages": 1, "downloaded": head.downloaded})
             result = PageResult(counts=counts, done=head.done)
             await _advance(work, head, result)

@@ -4,13 +4,12 @@
 path may hold a name), so the store keeps it sealed and finds it by a keyed index.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
 
 
-@dataclass(frozen=True, slots=True)
-class Upsert:
+class Upsert(Struct, frozen=True):
     """A contact as it is now. `content`: the clean contact as canonical JSON, in UTF-8; `emails` and `phones`: the
     normal forms under which it can be found. `version` only where the source's own versions are ordered."""
 
@@ -22,31 +21,27 @@ class Upsert:
     phones: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tombstone:
+class Tombstone(Struct, frozen=True):
     """The source no longer has this contact."""
 
     source_id: str
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The source listed this contact, and it is equal to what is held."""
 
     source_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantine:
+class Quarantine(Struct, frozen=True):
     """The source listed something that cannot be kept, for a reason of the closed list."""
 
     source_id: str
     reason: QuarantineReason
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(Struct, frozen=True):
     """The source renamed this contact to `to`, or merged it into `to`."""
 
     source_id: str

@@ -1,11 +1,11 @@
 """Applies a page's changes, inside the transaction that holds its connection's lock: for live sync and backfills."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from uuid import UUID
 
 from contactsync.activities.messages import Counts
-from contactsync.activities.store.changes import Alias, CleanChange
+from contactsync.activities.store.changes import Alias, CleanChange, Quarantine
 from contactsync.activities.store.guard import DeleteGuard
 from contactsync.activities.store.merging import (
     Deed,
@@ -33,6 +33,10 @@ class Part:
     page: Mapping[str, Folded]
     digests: Mapping[str, Digests]
 
+    def indexes(self, names: Iterable[str]) -> list[bytes]:
+        """The source indexes of these contacts."""
+        return [self.digests[name].source_index for name in names]
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -40,6 +44,11 @@ class Prepared:
 
     changes: Sequence[CleanChange]
     parts: Sequence[Part]
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether it puts anything into quarantine."""
+        return any(isinstance(change, Quarantine) for change in self.changes)
 
 
 def prepare(sealer: TenantSealer, connection_id: UUID, changes: Sequence[CleanChange]) -> Prepared:
@@ -61,12 +70,13 @@ def _named(changes: Sequence[CleanChange]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class PageCommit:
-    """Writes one page's rows."""
+    """Writes one page's rows. `sets_aside`: whether anything of the connection may be in quarantine."""
 
     connection: Transaction
     sealer: TenantSealer
     stamp: Stamp
     guard: DeleteGuard
+    sets_aside: bool
 
     async def apply(self, page: Prepared) -> Counts:
         """Rows, look-ups, aliases and quarantine entries of a page; answers what was done to contacts.
@@ -98,11 +108,27 @@ class PageCommit:
         return counts
 
     async def _write(self, part: Part) -> Counts:
-        indexes = [digest.source_index for digest in part.digests.values()]
-        held = await read_held(self.connection, self.stamp, indexes)
-        plan = make_plan(part.page, part.digests, held, self.stamp.observed)
+        writer = PageWriter(self.connection, self.sealer, self.stamp)
+        seen = self._seen_only(part)
+        unchanged = await writer.see(part.indexes(seen)) if seen else 0
+        told = {name: folded for name, folded in part.page.items() if name not in seen} if seen else part.page
+        counts = await self._tell(writer, part, told) if told else Counts()
+        if self.sets_aside and (well := [name for name, folded in part.page.items() if folded.quarantine is None]):
+            await writer.clear_quarantine(part.indexes(well))
+        return counts.plus(Counts(unchanged=unchanged))
+
+    def _seen_only(self, part: Part) -> Set[str]:
+        """The contacts of which nothing has to be known to write that they were listed: while deletions are held,
+        none."""
+        if self.guard.hold_id is not None:
+            return frozenset()
+        return {name for name, folded in part.page.items() if folded.is_seen_only}
+
+    async def _tell(self, writer: PageWriter, part: Part, told: Mapping[str, Folded]) -> Counts:
+        held = await read_held(self.connection, self.stamp, part.indexes(told))
+        plan = make_plan(told, part.digests, held, self.stamp.observed)
         await self._ask_guard(plan)
-        await PageWriter(self.connection, self.sealer, self.stamp).write(plan)
+        await writer.write(plan)
         counts = plan.counts()
         self.guard.count(counts)
         return counts

@@ -5,14 +5,17 @@ stays: by the source's own version where both have one and they differ, else by 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
-from uuid import UUID, uuid4
+from typing import Final, NamedTuple, TypeGuard
+from uuid import UUID
+
+from msgspec import Struct, structs
 
 from contactsync.activities.messages import Counts
 from contactsync.activities.store.changes import Alias, CleanChange, Entry, Quarantine, Seen, Tombstone, Upsert
+from contactsync.postgres import new_ids
 
 _PAGE_BITS: Final = 20
 _LAST_PAGE: Final = (1 << _PAGE_BITS) - 1
@@ -44,11 +47,11 @@ class Stamp:
         return self.tenant_id, self.connection_id
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What is stored of a contact. One that is gone has no digests; `delete_held`: the observation by which it is
-    gone, while that waits for a decision."""
+class Held(NamedTuple):
+    """What is stored of a contact, as a row of the query `held`. One that is gone has no digests; `delete_held`: the
+    observation by which it is gone, while that waits for a decision."""
 
+    source_index: bytes
     contact_id: UUID
     content_mac: bytes | None
     etag_mac: bytes | None
@@ -67,6 +70,11 @@ class Folded:
     state: Upsert | Tombstone | None = None
     seen: bool = False
     quarantine: Quarantine | None = None
+
+    @property
+    def is_seen_only(self) -> bool:
+        """Whether it was listed unchanged, and nothing else is said."""
+        return self.state is None and self.quarantine is None
 
     def add(self, change: Entry) -> None:
         """Take in the page's next entry on this contact."""
@@ -128,6 +136,9 @@ def _has_version(change: Upsert | Tombstone) -> bool:
 
 def rounds(changes: Iterable[CleanChange], *, is_strict: bool = False) -> list[Round]:
     """The page as rounds that mean, one after the other, what its changes mean in their order. Most pages are one."""
+    changes = list(changes)
+    if _names_each_once(changes):
+        return [Round(is_strict, entries=changes)]
     split = [Round(is_strict)]
     for change in changes:
         if isinstance(change, Alias) and change.source_id == change.to:
@@ -136,6 +147,13 @@ def rounds(changes: Iterable[CleanChange], *, is_strict: bool = False) -> list[R
             split.append(Round(is_strict))
         split[-1].add(change)
     return split
+
+
+def _names_each_once(changes: Sequence[CleanChange]) -> TypeGuard[list[Entry]]:
+    """Whether it is one round as it stands: no aliases, and one thing said of each contact."""
+    if any(isinstance(change, Alias) for change in changes):
+        return False
+    return len({change.source_id for change in changes}) == len(changes)
 
 
 def says_more_of_the_buried(changes: Sequence[CleanChange]) -> bool:
@@ -172,8 +190,7 @@ class Deed(Enum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Digests:
+class Digests(Struct, frozen=True):
     """The keyed digests of a contact: of its source id, and of its content and etag where it has them."""
 
     source_index: bytes
@@ -181,8 +198,7 @@ class Digests:
     etag_mac: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What becomes of one contact."""
 
     deed: Deed
@@ -207,7 +223,7 @@ class Plan:
     def hold_deletes(self) -> None:
         """What would be deleted is held instead."""
         self.decisions = [
-            replace(each, deed=Deed.HOLD) if each.deed is Deed.DELETE else each for each in self.decisions
+            structs.replace(each, deed=Deed.HOLD) if each.deed is Deed.DELETE else each for each in self.decisions
         ]
 
     def newly_held(self) -> int:
@@ -243,16 +259,16 @@ def make_plan(
     page: Mapping[str, Folded], digests: Mapping[str, Digests], held: Mapping[bytes, Held], observed: int
 ) -> Plan:
     """Decides for each contact of a page. `digests` by source id, `held` by source index."""
-    plan = Plan()
+    plan, ids = Plan(), iter(new_ids(len(page)))
     for source_id, folded in page.items():
         mine = digests[source_id]
-        plan.decisions.append(_decide(folded, mine, held.get(mine.source_index), observed))
+        plan.decisions.append(_decide(folded, mine, held.get(mine.source_index), observed, ids))
     return plan
 
 
-def _decide(folded: Folded, digests: Digests, held: Held | None, observed: int) -> Decision:
+def _decide(folded: Folded, digests: Digests, held: Held | None, observed: int, ids: Iterator[UUID]) -> Decision:
     if held is None:
-        return Decision(_deed_on_nothing(folded.state), uuid4(), digests, folded, None)
+        return Decision(_deed_on_nothing(folded.state), next(ids), digests, folded, None)
     return Decision(_deed(folded.state, digests, held, observed), held.contact_id, digests, folded, held)
 
 

@@ -6,16 +6,18 @@ page cannot bring it back; a newer one may, as a contact of its own.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
+
+from msgspec import structs
 
 from contactsync.activities.messages import Counts
 from contactsync.activities.store.changes import Alias
 from contactsync.activities.store.merging import Stamp, is_older
 from contactsync.activities.store.records import CONTACT, contact_of_blob, content_mac, seal_contact, source_index
 from contactsync.codecs.rows import TenantSealer
-from contactsync.postgres import Transaction, load_queries
+from contactsync.postgres import Transaction, load_queries, new_ids
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/moving.sql")
 _CONTACTS: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
@@ -60,9 +62,8 @@ class Moves:
             return
         elif old.gone:
             version = old.version if alias.version is None else alias.version  # what is known of it stays known
-            self._bury(
-                old, replace(alias, version=version), new.contact_id if new and not new.gone else old.merged_into
-            )
+            into = new.contact_id if new and not new.gone else old.merged_into
+            self._bury(old, structs.replace(alias, version=version), into)
         elif new is None or (new.gone and new.observed <= self.stamp.observed):
             self._rename(old, alias, new, old_index, new_index)
         else:
@@ -89,7 +90,7 @@ class Moves:
 
     def _leave_behind(self, alias: Alias, index: bytes, into: UUID | None) -> None:
         observed, generation = self.stamp.observed, self.stamp.generation
-        self.places[index] = Place(uuid4(), index, None, True, alias.version, observed, generation, into)
+        self.places[index] = Place(new_ids(1)[0], index, None, True, alias.version, observed, generation, into)
 
     def _bury(self, place: Place, alias: Alias, into: UUID | None) -> None:
         place.version, place.merged_into = alias.version, into

@@ -11,50 +11,38 @@ from contactsync.activities.store.records import (
     EMAIL,
     PHONE,
     QUARANTINE,
-    content_mac,
-    etag_mac,
-    seal_contact,
-    source_index,
+    content_macs,
+    etag_macs,
+    seal_contacts,
+    source_indexes,
 )
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import DatabaseUnavailable
-from contactsync.postgres import Transaction, load_queries
+from contactsync.postgres import Transaction, load_queries, raced, rows_in
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
 
 Place = tuple[str, int, bytes, UUID]
 """Where a contact is found: kind, index epoch, blind index, contact id."""
 
+_RACED: Final = "rows of this page were changed by another writer; the page is tried again"
+
 
 def digest_page(sealer: TenantSealer, connection_id: UUID, page: Mapping[str, Folded]) -> dict[str, Digests]:
     """The keyed digests of a page's contacts, by source id."""
-    return {source_id: _digests(sealer, connection_id, source_id, folded) for source_id, folded in page.items()}
-
-
-def _digests(sealer: TenantSealer, connection_id: UUID, source_id: str, folded: Folded) -> Digests:
-    index = source_index(sealer, connection_id, source_id)
-    state = folded.state
-    if not isinstance(state, Upsert):
-        return Digests(index)
-    return Digests(index, content_mac(sealer, index, state.content), etag_mac(sealer, source_id, state.etag))
+    indexes = dict(zip(page, source_indexes(sealer, connection_id, page), strict=True))
+    states = {name: folded.state for name, folded in page.items() if isinstance(folded.state, Upsert)}
+    contents = content_macs(sealer, ((indexes[name], state.content) for name, state in states.items()))
+    of_content = dict(zip(states, contents, strict=True))
+    etags = [(name, state.etag) for name, state in states.items() if state.etag is not None]
+    of_etag = dict(zip((name for name, _ in etags), etag_macs(sealer, etags), strict=True))
+    return {name: Digests(index, of_content.get(name), of_etag.get(name)) for name, index in indexes.items()}
 
 
 async def read_held(connection: Transaction, stamp: Stamp, indexes: Sequence[bytes]) -> dict[bytes, Held]:
     """What is held of a page's contacts, by source index."""
     rows = await connection.fetch(_SQL["held"], *stamp.ref, indexes)
-    return {
-        row["source_index"]: Held(
-            row["contact_id"],
-            row["content_mac"],
-            row["etag_mac"],
-            row["source_version"],
-            row["observed"],
-            row["generation"],
-            row["gone"],
-            row["delete_held"],
-        )
-        for row in rows
-    }
+    return {row[0]: Held._make(row) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,42 +54,64 @@ class PageWriter:
     stamp: Stamp
 
     async def write(self, plan: Plan) -> None:
-        """Rows, look-ups and quarantine entries of a plan.
+        """Rows and look-ups of a plan, and what it sets aside.
 
         Raises:
             DatabaseUnavailable: another writer was there in spite of the lock; nothing stays written.
         """
-        await self._write_rows(plan.of(Deed.ADD, Deed.UPDATE, Deed.DELETE, Deed.BURY))
+        written = plan.of(Deed.ADD, Deed.UPDATE, Deed.DELETE, Deed.BURY)
+        with raced(_RACED):
+            await self._write_rows("add", [decision for decision in written if decision.held is None])
+        await self._write_rows("change", [decision for decision in written if decision.held is not None])
         await self._touch_rows(plan.of(Deed.TOUCH, Deed.REFRESH))
         await self._hold_rows(plan.of(Deed.HOLD))
         await self._write_lookups(plan)
-        await self._clear_quarantine(plan)
         await self._set_quarantine(plan)
 
-    async def _write_rows(self, decisions: Sequence[Decision]) -> None:
+    async def see(self, indexes: Sequence[bytes]) -> int:
+        """Contacts that were listed unchanged, while no deletion is held; answers how many of them are there."""
+        stamp = self.stamp
+        return rows_in(
+            await self.connection.execute(_SQL["seen"], *stamp.ref, indexes, stamp.observed, stamp.generation)
+        )
+
+    async def clear_quarantine(self, indexes: Sequence[bytes]) -> None:
+        """What arrived well, or is gone, is set aside no longer."""
+        await self.connection.execute(_SQL["clear_quarantine"], *self.stamp.ref, indexes, self.stamp.observed)
+
+    async def _write_rows(self, query: str, decisions: Sequence[Decision]) -> None:
         if not decisions:
             return
-        written = await self.connection.fetch(
-            _SQL["write"],
+        status = await self.connection.execute(
+            _SQL[query],
             *self.stamp.ref,
             self.sealer.index_epoch,
             self.stamp.observed,
             self.stamp.generation,
             [decision.contact_id for decision in decisions],
             [decision.digests.source_index for decision in decisions],
-            [self._sealed(decision) for decision in decisions],
+            self._sealed(decisions),
             [decision.digests.content_mac for decision in decisions],
             [decision.digests.etag_mac for decision in decisions],
             [decision.folded.state.version if decision.folded.state else None for decision in decisions],
         )
-        if len(written) != len(decisions):
-            raise DatabaseUnavailable("rows of this page were changed by another writer; the page is tried again")
+        if rows_in(status) != len(decisions):
+            raise DatabaseUnavailable(_RACED)
 
-    def _sealed(self, decision: Decision) -> bytes | None:
-        state = decision.folded.state
-        if not isinstance(state, Upsert):
-            return None
-        return seal_contact(self.sealer, decision.contact_id, state.source_id, state.content)
+    def _sealed(self, decisions: Sequence[Decision]) -> list[bytes | None]:
+        """The blobs of contacts, and None for tombstones, in their order."""
+        states = [decision.folded.state for decision in decisions]
+        blobs = iter(
+            seal_contacts(
+                self.sealer,
+                (
+                    (decision.contact_id, state.source_id, state.content)
+                    for decision, state in zip(decisions, states, strict=True)
+                    if isinstance(state, Upsert)
+                ),
+            )
+        )
+        return [next(blobs) if isinstance(state, Upsert) else None for state in states]
 
     async def _touch_rows(self, decisions: Sequence[Decision]) -> None:
         touched = [(decision, decision.held) for decision in decisions if decision.held]
@@ -117,9 +127,9 @@ class PageWriter:
 
     async def _write_lookups(self, plan: Plan) -> None:
         """Only what differs is written: most contacts that change keep their addresses."""
-        wanted = {place for decision in plan.of(Deed.UPDATE) for place in self._places(decision)}
+        wanted = set(self._places(plan.of(Deed.UPDATE)))
         held = await self._held_lookups([decision.contact_id for decision in plan.of(Deed.UPDATE, Deed.DELETE)])
-        first = [place for decision in plan.of(Deed.ADD) for place in self._places(decision)]
+        first = self._places(plan.of(Deed.ADD))
         for query, places in (("drop_lookups", held - wanted), ("add_lookups", [*first, *(wanted - held)])):
             if places:
                 columns = map(list, zip(*places, strict=True))
@@ -129,20 +139,19 @@ class PageWriter:
         if not contact_ids:
             return set()
         rows = await self.connection.fetch(_SQL["held_lookups"], self.stamp.tenant_id, contact_ids)
-        return {(row["kind"], row["epoch"], row["blind_index"], row["contact_id"]) for row in rows}
+        return {(row[0], row[1], row[2], row[3]) for row in rows}
 
-    def _places(self, decision: Decision) -> list[Place]:
-        state = decision.folded.state
-        if not isinstance(state, Upsert):
-            return []
-        forms = [*((EMAIL, form) for form in set(state.emails)), *((PHONE, form) for form in set(state.phones))]
-        epoch = self.sealer.index_epoch
-        return [(kind, epoch, self.sealer.index(kind, form), decision.contact_id) for kind, form in forms]
+    def _places(self, decisions: Sequence[Decision]) -> list[Place]:
+        """Where contacts are found from now on."""
+        states = [(each.contact_id, each.folded.state) for each in decisions]
+        found = [(contact_id, state) for contact_id, state in states if isinstance(state, Upsert)]
+        emails = [(form, contact_id) for contact_id, state in found for form in set(state.emails)]
+        phones = [(form, contact_id) for contact_id, state in found for form in set(state.phones)]
+        return [*self._places_of(EMAIL, emails), *self._places_of(PHONE, phones)]
 
-    async def _clear_quarantine(self, plan: Plan) -> None:
-        well = [each.digests.source_index for each in plan.decisions if each.folded.quarantine is None]
-        if well:
-            await self.connection.execute(_SQL["clear_quarantine"], *self.stamp.ref, well, self.stamp.observed)
+    def _places_of(self, kind: str, forms: Sequence[tuple[str, UUID]]) -> list[Place]:
+        epoch, indexes = self.sealer.index_epoch, self.sealer.indexes(kind, (form for form, _ in forms))
+        return [(kind, epoch, index, contact_id) for index, (_, contact_id) in zip(indexes, forms, strict=True)]
 
     async def _set_quarantine(self, plan: Plan) -> None:
         entries = [

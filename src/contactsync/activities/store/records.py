@@ -1,6 +1,7 @@
 """The one blob of a contact's row: what is sealed in it, and what is found in it again."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,8 @@ CONTACT: Final = "contact"
 QUARANTINE: Final = "quarantine"
 EMAIL: Final = "email"
 PHONE: Final = "phone"
+
+_dump: Final = json.JSONEncoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +33,44 @@ class HeldContact:
 
 def source_index(sealer: TenantSealer, connection_id: UUID, source_id: str, epoch: int | None = None) -> bytes:
     """The keyed index of a source id, which means something inside its connection only; of an older epoch if named."""
-    return sealer.index("source_id", f"{connection_id}\0{source_id}", epoch)
+    return source_indexes(sealer, connection_id, (source_id,), epoch)[0]
 
 
-def etag_mac(sealer: TenantSealer, source_id: str, etag: str | None) -> bytes | None:
-    """The keyed digest of an etag. A raw one may be a plain hash of the card, and then can be searched for."""
-    return None if etag is None else sealer.index("etag", f"{source_id}\0{etag}")
+def source_indexes(
+    sealer: TenantSealer, connection_id: UUID, source_ids: Iterable[str], epoch: int | None = None
+) -> list[bytes]:
+    """`source_index` of many, in their order."""
+    scope = f"{connection_id}\0"
+    return sealer.indexes("source_id", (scope + source_id for source_id in source_ids), epoch)
+
+
+def etag_macs(sealer: TenantSealer, etags: Iterable[tuple[str, str]]) -> list[bytes]:
+    """The keyed digests of etags, each beside its source id. A raw one may be a plain hash of the card, and then can
+    be searched for."""
+    return sealer.indexes("etag", (f"{source_id}\0{etag}" for source_id, etag in etags))
 
 
 def content_mac(sealer: TenantSealer, index: bytes, content: bytes) -> bytes:
     """The keyed digest of a contact's content; with its index in it, so that equal contacts do not look equal."""
-    return sealer.content_mac(index + content)
+    return content_macs(sealer, ((index, content),))[0]
+
+
+def content_macs(sealer: TenantSealer, contents: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """`content_mac` of many, each its index and its content."""
+    return sealer.content_macs(index + content for index, content in contents)
 
 
 def seal_contact(sealer: TenantSealer, contact_id: UUID, source_id: str, content: bytes) -> bytes:
     """The blob: JSON of `source_id` and `contact`, bound to the row."""
-    return sealer.seal(CONTACT, str(contact_id), _before(source_id) + content + b"}")
+    return seal_contacts(sealer, ((contact_id, source_id, content),))[0]
+
+
+def seal_contacts(sealer: TenantSealer, contacts: Iterable[tuple[UUID, str, bytes]]) -> list[bytes]:
+    """`seal_contact` of many, each its id, its source id and its content."""
+    rows = [
+        (str(contact_id), b"".join((_before(source_id), content, b"}"))) for contact_id, source_id, content in contacts
+    ]
+    return sealer.seal_all(CONTACT, rows)
 
 
 def open_contact(sealer: TenantSealer, row: Row) -> HeldContact:
@@ -76,7 +101,7 @@ def contact_of_blob(blob: bytes) -> tuple[str, bytes]:
 
 
 def _before(source_id: str) -> bytes:
-    return b'{"source_id":' + json.dumps(source_id).encode() + b',"contact":'
+    return b'{"source_id":' + _dump(source_id).encode() + b',"contact":'
 
 
 def _source_id(blob: bytes) -> str:

@@ -10,7 +10,7 @@ from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.store.oauth_tokens import StoredTokens
-from contactsync.activities.store.records import etag_mac, source_index
+from contactsync.activities.store.records import etag_macs, source_indexes
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import CursorExpired
@@ -61,8 +61,8 @@ class StoreWorkbench:
 
     async def _unchanged(self, sealer: TenantSealer, etags: Mapping[str, str]) -> set[str]:
         # under the newest index only: what a rotation has yet to bring forward is read once more
-        by_index = {source_index(sealer, self._connection_id, source_id): source_id for source_id in etags}
-        macs = [etag_mac(sealer, source_id, etag) for source_id, etag in etags.items()]
+        by_index = dict(zip(source_indexes(sealer, self._connection_id, etags), etags, strict=True))
+        macs = etag_macs(sealer, etags.items())
         async with self._database.transaction(self._tenant_id) as connection:
             rows = await connection.fetch(_SQL["unchanged"], self._tenant_id, self._connection_id, list(by_index), macs)
         return {by_index[row["source_index"]] for row in rows}

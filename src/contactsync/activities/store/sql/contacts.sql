@@ -1,15 +1,15 @@
 -- Contacts of one connection, a page at a time, and one contact by its address.
 
 -- name: held
--- What is held of the page's contacts.
+-- What is held of the page's contacts; the columns are those of `merging.Held`.
 SELECT source_index, contact_id, content_mac, etag_mac, source_version, observed, generation,
     deleted_at IS NOT NULL AS gone, delete_held
 FROM contactsync.contact
 WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[])
 
--- name: write
--- New and changed contacts, and tombstones (those without a blob). The newest version wins, whoever comes last.
-INSERT INTO contactsync.contact AS held (
+-- name: add
+-- New contacts, and tombstones (those without a blob) for what is not there.
+INSERT INTO contactsync.contact (
     tenant_id, connection_id, index_epoch, observed, generation,
     contact_id, source_index, sealed, content_mac, etag_mac, source_version, deleted_at
 )
@@ -17,24 +17,36 @@ SELECT $1, $2, $3, $4, $5,
     contact_id, source_index, sealed, content_mac, etag_mac, source_version, CASE WHEN sealed IS NULL THEN now() END
 FROM unnest($6::uuid[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bigint[])
     AS page (contact_id, source_index, sealed, content_mac, etag_mac, source_version)
-ON CONFLICT (tenant_id, connection_id, source_index) DO UPDATE
-SET index_epoch = excluded.index_epoch,
-    observed = greatest(held.observed, excluded.observed),
-    generation = greatest(held.generation, excluded.generation),
-    sealed = excluded.sealed,
-    content_mac = excluded.content_mac,
-    etag_mac = excluded.etag_mac,
-    source_version = excluded.source_version,
-    deleted_at = excluded.deleted_at,
-    merged_into = CASE WHEN excluded.sealed IS NULL THEN held.merged_into END,
-    delete_held = CASE WHEN excluded.sealed IS NOT NULL AND held.delete_held > excluded.observed THEN held.delete_held END,
+
+-- name: change
+-- Changed contacts, and those that are gone (without a blob). The newest version wins, whoever comes last.
+UPDATE contactsync.contact AS held
+SET index_epoch = $3,
+    observed = greatest(held.observed, $4),
+    generation = greatest(held.generation, $5),
+    sealed = page.sealed,
+    content_mac = page.content_mac,
+    etag_mac = page.etag_mac,
+    source_version = page.source_version,
+    deleted_at = CASE WHEN page.sealed IS NULL THEN now() END,
+    merged_into = CASE WHEN page.sealed IS NULL THEN held.merged_into END,
+    delete_held = CASE WHEN page.sealed IS NOT NULL AND held.delete_held > $4 THEN held.delete_held END,
     changed_at = now()
-WHERE held.contact_id = excluded.contact_id
+FROM unnest($6::uuid[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bigint[])
+    AS page (contact_id, source_index, sealed, content_mac, etag_mac, source_version)
+WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.source_index = page.source_index
+    AND held.source_index = ANY ($7::bytea[])  -- else a plan may read the whole connection for each page
+    AND held.contact_id = page.contact_id
     AND CASE
-        WHEN held.source_version <> excluded.source_version THEN held.source_version < excluded.source_version
-        ELSE held.observed <= excluded.observed
+        WHEN held.source_version <> page.source_version THEN held.source_version < page.source_version
+        ELSE held.observed <= $4
     END
-RETURNING source_index
+
+-- name: seen
+-- Contacts that were listed unchanged, while no deletion waits for a decision; what is gone stays gone.
+UPDATE contactsync.contact
+SET observed = greatest(observed, $4), generation = greatest(generation, $5)
+WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[]) AND deleted_at IS NULL
 
 -- name: touch
 -- Contacts that were listed and are equal to what is held.
