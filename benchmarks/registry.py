@@ -13,6 +13,7 @@ from benchmarks.results import Result
 MODULES: Final[Mapping[str, str]] = {
     "end_to_end": "benchmarks.end_to_end",
     "footprint": "benchmarks.footprint",
+    "scale": "benchmarks.scale",
     "engine": "benchmarks.engine",
     "store_pages": "benchmarks.store_pages",
     "backfill": "benchmarks.backfill",
