@@ -103,6 +103,15 @@ async def carried_on(environment: WorkflowEnvironment) -> WorkflowHistory:
         return await environment.client.get_workflow_handle(handle.id).fetch_history()
 
 
+async def quiet_pages(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """Pages without contacts, which nobody cleans, among others."""
+    async with syncing(environment, Script(pages=4, quiet=frozenset({1, 3, 4}))) as handle:
+        await handle.execute_update(ConnectionSync.sync_now)
+        await environment.sleep(timedelta(minutes=20))
+        await handle.execute_update(ConnectionSync.sync_now)
+        return await handle.fetch_history()
+
+
 async def patience_and_decisions(environment: WorkflowEnvironment) -> WorkflowHistory:
     """A page that has to wait, pages without end, and deletions that are held and decided on."""
     script = Script(pages=2, waits=[60.0], fails_at={2: SourceLoops()}, hold_id=uuid4(), held=3)
@@ -198,6 +207,7 @@ SKIPPING: tuple[Scenario, ...] = (
     failures,
     continued_as_new,
     carried_on,
+    quiet_pages,
     patience_and_decisions,
     backfill_completed,
     backfill_paused_and_mended,

@@ -32,6 +32,7 @@ RECORDED = sorted(path for path in HISTORIES.glob("*/*.json") if path.name != "k
 SHAPES = {
     "2026-11": 6,
     "2026-11-backfill": 13,
+    "2026-11-quiet-pages": 14,
     "2026-11-keys": 3,
     "2026-11-offboarding": 5,
     "2026-11-audit": 2,
@@ -43,6 +44,7 @@ CONTROLS = (
     "2026-11/failures",
     "2026-11-backfill/failures",
     "2026-11-backfill/backfill-completed",
+    "2026-11-quiet-pages/quiet-pages",
     "2026-11-keys/keys-nothing-due",
     "2026-11-audit/checkpoints-at-once",
     "2026-11-offboarding/offboarding-cancelled",

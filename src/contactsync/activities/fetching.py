@@ -20,7 +20,7 @@ from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.progress_guard import BOUNDS, Bounds, Trail
 from contactsync.activities.sources.registry import account_of, limits_of
 from contactsync.activities.sources.secrets import Secrets
-from contactsync.activities.sources.source import Capabilities, FetchedPage, PageLimits
+from contactsync.activities.sources.source import Capabilities, Changed, FetchedPage, PageLimits
 from contactsync.activities.store.budgets import Budgets, Call, Lane, budget_account
 from contactsync.activities.store.cursors import Cursor, mask_of, open_cursor, seal_cursor
 from contactsync.activities.store.directory import Connection, Directory
@@ -223,5 +223,6 @@ def _page(request: FetchRequest, fetched: Fetched, after: Cursor, sealed_cursor:
         part=request.part,
         as_of=fetched.as_of,
         total=page.total,
+        contacts=sum(isinstance(change, Changed) for change in page.changes),
     )
     return Page(head=head, body=body.content)

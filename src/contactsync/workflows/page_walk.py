@@ -4,7 +4,8 @@
        └▶ fetch 2 ─▶ sanitize 2 ─▶ upsert 2 ─▶ …
 
 Page n+1 is fetched while page n is cleaned and written; pages are committed one after the other. A page that asks for
-patience is none: its time is slept through on a timer of Temporal, and it is asked for again.
+patience is none: its time is slept through on a timer of Temporal, and it is asked for again. A page without contacts,
+such as the one that says that nothing has changed, is clean as it is.
 """
 
 import asyncio
@@ -16,6 +17,9 @@ from temporalio.workflow import ActivityHandle
 with workflow.unsafe.imports_passed_through():
     from contactsync.activities.messages import CleanPage, Page, PageHead, PageResult
     from contactsync.workflows.page_steps import PageSteps
+
+_NOTHING_TO_CLEAN: Final = "nothing-to-clean"
+"""A patch: runs that began before there was such a thing may have had such a page cleaned."""
 
 _LEAST_WAIT_SECONDS: Final = 0.5
 """A source or a budget that asks for less would fill the history with questions."""
@@ -106,11 +110,16 @@ class PageWalk:
         self._place = (page.head.page, page.head.cursor)
         if not is_last and self._guide.delay() <= 0:
             self._fetch()
-        clean = await self._steps.sanitize(page)
+        clean = await self._cleaned(page)
         if not await self._written():
             return False
         self._writing = asyncio.create_task(self._write(clean))
         return is_last and await self._written()
+
+    async def _cleaned(self, page: Page) -> CleanPage:
+        if page.head.contacts == 0 and workflow.patched(_NOTHING_TO_CLEAN):
+            return CleanPage(page.head, page.body)  # its records are the same before and after (`activities/pages.py`)
+        return await self._steps.sanitize(page)
 
     async def _write(self, clean: CleanPage) -> PageResult:
         result = await self._steps.upsert(clean)

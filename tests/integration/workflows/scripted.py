@@ -86,6 +86,8 @@ class Script:
     cursor: bytes | None = None
     hold_id: UUID | None = None
     held: int = 0
+    quiet: frozenset[int] = frozenset()  # pages without contacts
+    cleaned: list[int] = field(default_factory=list[int])
     decisions: list[DecideDeletes] = field(default_factory=list[DecideDeletes])
 
     @activity.defn(name=OPEN_PASS)
@@ -137,11 +139,13 @@ class Script:
             generation=1,
             changes=self.contacts_per_page,
             downloaded=self.contacts_per_page,
+            contacts=0 if request.page in self.quiet else self.contacts_per_page,
         )
         return Page(head=head, body=CONTACT)
 
     @activity.defn(name=SANITIZE_PAGE)
     async def sanitize_page(self, page: Page) -> CleanPage:
+        self.cleaned.append(page.head.page)
         return CleanPage(head=page.head, body=page.body)
 
     @activity.defn(name=UPSERT_PAGE)

@@ -34,6 +34,15 @@ async def test_the_next_page_is_fetched_while_one_is_written(environment: Workfl
         await until(lambda: script.written == [1, 2, 3])
 
 
+async def test_only_pages_with_contacts_are_cleaned(environment: WorkflowEnvironment) -> None:
+    """A page of tombstones, unchanged contacts or nothing goes to the store as it is, in its turn."""
+    script = Script(pages=4, quiet=frozenset({1, 3, 4}))
+    async with syncing(environment, script) as handle:
+        await handle.execute_update(ConnectionSync.sync_now)
+    assert (script.cleaned[:1], script.written[:4]) == ([2], [1, 2, 3, 4])
+    assert set(script.cleaned) == {2}
+
+
 async def test_passes_follow_each_other_at_the_interval(skipping: WorkflowEnvironment) -> None:
     """An hour at an interval of 15 to 16 minutes has four more passes, none asked for."""
     script = Script(pages=1)

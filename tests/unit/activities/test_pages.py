@@ -14,6 +14,7 @@ from contactsync.activities.pages import (
     CleanContact,
     Gone,
     RawContact,
+    Renamed,
     Same,
     clean_body,
     load_clean,
@@ -35,6 +36,18 @@ def test_a_raw_body_carries_every_kind_of_record_unchanged() -> None:
     body = raw_body(records)
     assert load_raw(body.content) == records
     assert body.quarantined == 1
+
+
+def test_a_page_without_contacts_is_clean_as_it_is() -> None:
+    """Workflows hand it to the store uncleaned: cleaning would give the very same bytes; one with a contact it would
+    not, and the store refuses it."""
+    records = [Gone("gone", 7), Same("same"), Bad("bad", QuarantineReason.UNREADABLE), Renamed("old", "new")]
+    raw = raw_body(records)
+    for body in (raw, raw_body([])):
+        clean = clean_body(load_clean(body.content))
+        assert (clean.content, clean.quarantined) == (body.content, body.quarantined)
+    with pytest.raises(PageUnreadable):
+        load_clean(raw_body([*records, RawContact("1", Raw(b"{}"))]).content)
 
 
 def test_p20_a_page_that_json_writes_too_long_sets_its_largest_contacts_aside() -> None:
