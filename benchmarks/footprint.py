@@ -1,7 +1,8 @@
 """What a contact and a pass leave behind: CPU of each process, rows, history and what Temporal Cloud bills as Actions.
 
 One connection of the `rest` kind with the source's filter for changes: a first pass, and then passes that find nothing
-changed, as most do. `scale` multiplies these figures. Options: `contacts`, `passes`.
+changed, as most do; and another one that lists everything again. `scale` multiplies these figures. Options: `contacts`,
+`passes`.
 """
 
 from collections import Counter
@@ -57,8 +58,14 @@ async def measure(options: Options) -> Result:
         for _ in range(passes):
             await side.run(subject)
         later = await _state(ground, side, subject)
+        listed = await _listed_again(ground, side)
         memory = resident_mib((side.pids[0],))
-    figures = (*_first(empty, full, contacts), *_each(full, later, passes), Figure.once("worker", "MiB", memory))
+    figures = (
+        *_walk("first pass", empty, full, contacts),
+        *_walk("listed again", *listed, contacts),
+        *_each(full, later, passes),
+        Figure.once("worker", "MiB", memory),
+    )
     history = (full.history - empty.history) / contacts
     activities = 1_000 * (full.actions["activities"] - empty.actions["activities"]) / contacts
     ratios = (
@@ -68,16 +75,26 @@ async def measure(options: Options) -> Result:
     return Result("footprint", {"contacts": contacts, "passes": passes}, figures, ratios)
 
 
-def _first(before: State, after: State, contacts: int) -> tuple[Figure, ...]:
-    spent = ((name, 1e6 * (after.cpu[name] - before.cpu[name]) / contacts) for name in PROCESSES)
+async def _listed_again(ground: Ground, side: ContactSyncSide) -> tuple[State, State]:
+    """Before and after a pass that lists everything and finds it equal."""
+    subject = Subject("footprint_listing", ground.url, incremental=False)
+    await side.begin(subject)
+    await side.run(subject)
+    before = await _state(ground, side, subject)
+    await side.run(subject)
+    return before, await _state(ground, side, subject)
+
+
+def _walk(name: str, before: State, after: State, contacts: int) -> tuple[Figure, ...]:
+    """What each contact of a pass takes."""
+    made = (after.actions - before.actions).total()
+    spent = ((process, 1e6 * (after.cpu[process] - before.cpu[process]) / contacts) for process in PROCESSES)
     return (
-        *(Figure.once(f"first pass: CPU of {name}", "µs a contact", each) for name, each in spent),
-        Figure.once("first pass: rows", "bytes a contact", (after.rows - before.rows) / contacts),
-        Figure.once("first pass: audit", "bytes a contact", (after.audit - before.audit) / contacts),
-        Figure.once("first pass: history", "bytes a contact", (after.history - before.history) / contacts),
-        Figure.once(
-            "first pass: Actions", "for 1,000 contacts", 1_000 * (after.actions - before.actions).total() / contacts
-        ),
+        *(Figure.once(f"{name}: CPU of {process}", "µs a contact", each) for process, each in spent),
+        Figure.once(f"{name}: rows", "bytes a contact", (after.rows - before.rows) / contacts),
+        Figure.once(f"{name}: audit", "bytes a contact", (after.audit - before.audit) / contacts),
+        Figure.once(f"{name}: history", "bytes a contact", (after.history - before.history) / contacts),
+        Figure.once(f"{name}: Actions", "for 1,000 contacts", 1_000 * made / contacts),
     )
 
 
