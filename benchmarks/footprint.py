@@ -1,10 +1,12 @@
 """What a contact and a pass leave behind: CPU of each process, rows, history and what Temporal Cloud bills as Actions.
 
 One connection of the `rest` kind with the source's filter for changes: a first pass, and then passes that find nothing
-changed, as most do; and another one that lists everything again. `scale` multiplies these figures. Options: `contacts`,
-`passes`.
+changed, as most do; and another one that lists everything again. What the processes take when nothing is asked of them
+is measured by itself and taken off. `scale` multiplies these figures. Options: `contacts`, `passes`.
 """
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,12 +39,17 @@ _SIZES: Final = """
 class State:
     """What there is at a moment: CPU seconds by process, events and bytes of the history, bytes of tables."""
 
+    at: float
     cpu: Mapping[str, float]
     actions: Counter[str]
     events: int
     history: float
     rows: float
     audit: float
+
+    def spent(self, before: "State", process: str, idle: Mapping[str, float]) -> float:
+        """Seconds of CPU since `before`, less what the process takes anyway."""
+        return max(0.0, self.cpu[process] - before.cpu[process] - idle[process] * (self.at - before.at))
 
 
 async def measure(options: Options) -> Result:
@@ -52,6 +59,7 @@ async def measure(options: Options) -> Result:
     async with standing(contacts, "lists", 1) as ground, contactsync_side(ground) as side:
         subject = Subject("footprint", ground.url, incremental=True)
         await side.begin(subject)
+        idle = await _idle(ground, side, options.number("idle_seconds", usual=20, quick=1))
         empty = await _state(ground, side, None)
         await side.run(subject)
         full = await _state(ground, side, subject)
@@ -61,9 +69,10 @@ async def measure(options: Options) -> Result:
         listed = await _listed_again(ground, side)
         memory = resident_mib((side.pids[0],))
     figures = (
-        *_walk("first pass", empty, full, contacts),
-        *_walk("listed again", *listed, contacts),
-        *_each(full, later, passes),
+        *_walk("first pass", (empty, full), idle, contacts),
+        *_walk("listed again", listed, idle, contacts),
+        *_each((full, later), idle, passes),
+        *(Figure.once(f"idle: CPU of {name}", "% of a core", 100 * each) for name, each in idle.items()),
         Figure.once("worker", "MiB", memory),
     )
     history = (full.history - empty.history) / contacts
@@ -85,10 +94,19 @@ async def _listed_again(ground: Ground, side: ContactSyncSide) -> tuple[State, S
     return before, await _state(ground, side, subject)
 
 
-def _walk(name: str, before: State, after: State, contacts: int) -> tuple[Figure, ...]:
+async def _idle(ground: Ground, side: ContactSyncSide, seconds: int) -> dict[str, float]:
+    """How many cores each process keeps busy while nothing happens."""
+    before = await _state(ground, side, None)
+    await asyncio.sleep(seconds)
+    after = await _state(ground, side, None)
+    return {name: (after.cpu[name] - before.cpu[name]) / (after.at - before.at) for name in PROCESSES}
+
+
+def _walk(name: str, walk: tuple[State, State], idle: Mapping[str, float], contacts: int) -> tuple[Figure, ...]:
     """What each contact of a pass takes."""
+    before, after = walk
     made = (after.actions - before.actions).total()
-    spent = ((process, 1e6 * (after.cpu[process] - before.cpu[process]) / contacts) for process in PROCESSES)
+    spent = ((process, 1e6 * after.spent(before, process, idle) / contacts) for process in PROCESSES)
     return (
         *(Figure.once(f"{name}: CPU of {process}", "µs a contact", each) for process, each in spent),
         Figure.once(f"{name}: rows", "bytes a contact", (after.rows - before.rows) / contacts),
@@ -98,11 +116,13 @@ def _walk(name: str, before: State, after: State, contacts: int) -> tuple[Figure
     )
 
 
-def _each(before: State, after: State, passes: int) -> tuple[Figure, ...]:
+def _each(walk: tuple[State, State], idle: Mapping[str, float], passes: int) -> tuple[Figure, ...]:
+    """What each pass takes that finds nothing."""
+    before, after = walk
     made = after.actions - before.actions
     return (
         *(
-            Figure.once(f"nothing new: CPU of {name}", "ms a pass", 1e3 * (after.cpu[name] - before.cpu[name]) / passes)
+            Figure.once(f"nothing new: CPU of {name}", "ms a pass", 1e3 * after.spent(before, name, idle) / passes)
             for name in PROCESSES
         ),
         *(Figure.once(f"nothing new: {name}", "a pass", count / passes) for name, count in sorted(made.items())),
@@ -120,7 +140,7 @@ async def _state(ground: Ground, side: ContactSyncSide, subject: Subject | None)
     cpu = {name: cpu_seconds((pid,)) for name, pid in pids.items()}
     events, actions, history = await _history(side, subject) if subject else (0, Counter[str](), 0.0)
     rows, audit = await _sizes(ground)
-    return State(cpu, actions, events, history, rows, audit)
+    return State(time.perf_counter(), cpu, actions, events, history, rows, audit)
 
 
 async def _history(side: ContactSyncSide, subject: Subject) -> tuple[int, Counter[str], float]:

@@ -5,7 +5,7 @@ live syncs in minutes: passes by their intervals, a share of contacts that chang
 connection a day; then how many cores keep passes within a minute of their time, and how long it takes until all is well
 after an hour's outage.
 
-Options: `tenants`, `connections` (a tenant), `contacts` (in all), `intervals` (minutes), `from`.
+Options: `tenants`, `each` (connections of a tenant), `people` (contacts in all), `intervals` (minutes), `from`.
 """
 
 import math
@@ -169,8 +169,8 @@ async def measure(options: Options) -> Result:
     """The figures of each interval."""
     fleet = Fleet(
         tenants=(tenants := options.number("tenants", usual=10_000, quick=100)),
-        connections=tenants * options.number("connections", usual=20, quick=5),
-        contacts=options.number("contacts", usual=1_000_000_000, quick=1_000_000),
+        connections=tenants * options.number("each", usual=20, quick=5),
+        contacts=options.number("people", usual=1_000_000_000, quick=1_000_000),
     )
     folder = Path(options.words("from", usual=("docs/benchmarks",))[0])
     costs = Costs.of(load(folder / "footprint.json"))
