@@ -2,8 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
@@ -22,8 +21,7 @@ _MAX_CHARS: Final = 128
 phonenumbers.enable_pattern_cache()  # a worker meets numbers from everywhere
 
 
-@dataclass(frozen=True, slots=True)
-class CleanNumber:
+class CleanNumber(NamedTuple):
     """`number` in E.164 if `e164`, else the text as it was."""
 
     number: str

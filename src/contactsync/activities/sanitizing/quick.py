@@ -60,9 +60,10 @@ class ShortWay:
             return None
 
     def _cleaned(self, raw: WireContact) -> Cleaned:
-        _sure(not any(getattr(raw, name) for name in self._unwanted))
+        for name in self._unwanted:
+            _sure(not getattr(raw, name))
         _check_texts(raw)
-        _check_words(raw)
+        _check_values(raw)
         emails, email_forms = _emails(raw.emails)
         phones, phone_forms = self._phones(raw.phones)
         contact = raw if emails == raw.emails and phones == raw.phones else replace(raw, emails=emails, phones=phones)
@@ -78,7 +79,9 @@ class ShortWay:
             clean = stored_phone(phone.number, phone.extension, self._region)
             if clean is None:
                 raise _UnsureError
-            number, extension, e164 = clean.number, clean.extension, clean.e164
+            _check_words(phone.features, FEATURES)
+            _check_use(phone)
+            number, extension, e164 = clean
             phones.append(WirePhone(number, extension, e164, phone.features, phone.contexts, phone.pref, phone.label))
             form = number if e164 and number == phone.number else phone_normal_form(number)
             if form:
@@ -99,6 +102,7 @@ def _emails(raw: Sequence[WireEmail]) -> tuple[tuple[WireEmail, ...], tuple[str,
         form = email_normal_form(address) if address else None
         if address is None or form is None:
             raise _UnsureError
+        _check_use(email)
         emails.append(
             email if address == email.address else WireEmail(address, email.contexts, email.pref, email.label)
         )
@@ -158,15 +162,10 @@ def _given(texts: Iterable[str]) -> Sequence[str]:
     return given
 
 
-def _check_words(contact: WireContact) -> None:
-    """What is no free text: words of closed lists, preferences, URIs, country codes, dates."""
-    for phone in contact.phones:
-        _check_known(phone.features, FEATURES)
-    for value in (*contact.emails, *contact.phones):
-        _check_known(value.contexts, CONTEXTS)
-        _sure(value.pref is None or 1 <= value.pref <= 100)
+def _check_values(contact: WireContact) -> None:
+    """What is no free text: words of closed lists, URIs, country codes, dates."""
     for address in contact.addresses:
-        _check_known(address.contexts, CONTEXTS)
+        _check_words(address.contexts, CONTEXTS)
         _sure(address.country_code == country_code(address.country_code))
     for service in contact.online_services:
         _sure(not service.uri or service.uri == clean_uri(service.uri))
@@ -176,7 +175,12 @@ def _check_words(contact: WireContact) -> None:
         _sure(anniversary.date == normal_date(anniversary.date))
 
 
-def _check_known(words: Sequence[str], known: frozenset[str]) -> None:
+def _check_use(value: WireEmail | WirePhone) -> None:
+    _check_words(value.contexts, CONTEXTS)
+    _sure(value.pref is None or 1 <= value.pref <= 100)
+
+
+def _check_words(words: Sequence[str], known: frozenset[str]) -> None:
     if words:
         _sure(known.issuperset(words) and len(set(words)) == len(words))
 
