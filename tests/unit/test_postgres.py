@@ -1,7 +1,9 @@
 """The database's errors and named queries, without a database."""
 
+import time
 import traceback
 from collections.abc import Iterator
+from uuid import RFC_4122, UUID
 
 import asyncpg
 import pytest
@@ -15,7 +17,7 @@ from contactsync.errors import (
     NotMigrated,
     SettingsError,
 )
-from contactsync.postgres import MEANINGS, check_url, database_errors, load_queries, meaning_of
+from contactsync.postgres import MEANINGS, check_url, database_errors, load_queries, meaning_of, new_ids, rows_in
 
 ROOTS = {asyncpg.PostgresError, asyncpg.FatalPostgresError}
 
@@ -113,3 +115,26 @@ def test_queries_are_named() -> None:
         queries = load_queries("contactsync.activities.store", file)
         assert len(queries) > 2, file
         assert all(text and not text.startswith("--") for text in queries.values()), file
+
+
+def test_new_ids_ascend_and_tell_their_time_alone() -> None:
+    """Version 7 (RFC 9562 §5.7): the milliseconds in front, all else random, and none twice."""
+    before = time.time_ns() // 1_000_000
+    ids = new_ids(2_000)
+    after = time.time_ns() // 1_000_000
+    assert ids == sorted(set(ids))
+    assert {(each.version, each.variant) for each in ids} == {(7, RFC_4122)}
+    assert all(before <= each.int >> 80 <= after for each in ids)
+    drawn = [each.int & ((1 << 80) - 1) for each in ids]
+    fixed = (0xF << 76) | (0b11 << 62)
+    flipping = [bit for bit in range(80) if not fixed >> bit & 1]
+    assert all(0 < sum(each >> bit & 1 for each in drawn) < len(drawn) for bit in flipping)
+    assert len(flipping) == 74
+    assert isinstance(ids[0], UUID)
+    assert new_ids(0) == []
+
+
+@pytest.mark.parametrize(("status", "rows"), [("UPDATE 3", 3), ("INSERT 0 12", 12), ("DELETE 0", 0)])
+def test_a_status_says_how_many_rows_were_written(status: str, rows: int) -> None:
+    """It is the last word of a command tag (PostgreSQL, §53.7, CommandComplete)."""
+    assert rows_in(status) == rows

@@ -1,11 +1,17 @@
 """Committing pages: what becomes of contacts, look-ups, quarantine and counts."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 import pytest
 from tests.integration.store.address_book import WHO, Book, bad, gone, seen, upsert
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.messages import Counts
-from contactsync.errors import ConnectionNotFound
+from contactsync.activities.store.merging import Held, Stamp, observation
+from contactsync.activities.store.page_writer import read_held
+from contactsync.errors import ConnectionNotFound, DatabaseUnavailable
+from contactsync.postgres import Transaction
 
 
 async def test_contacts_arrive(book: Book) -> None:
@@ -224,6 +230,56 @@ async def test_unchanged_contact_of_nobody_is_nothing(book: Book) -> None:
     """`Seen` of a contact that is not held makes none up."""
     result = await book.commit(await book.open(), 1, [seen("nobody")])
     assert result.counts == Counts(pages=1, downloaded=1)
+
+
+async def test_unchanged_contacts_are_those_that_are_there(book: Book) -> None:
+    """Of what is listed as unchanged, only the live ones count, beside what the page says of others; what is gone stays
+    gone."""
+    ticket = await book.open()
+    await book.commit(ticket, 1, [upsert("ada"), upsert("ben"), upsert("cid"), bad("ada")])
+    await book.commit(ticket, 2, [gone("ben")])
+    result = await book.commit(ticket, 3, [seen("ada"), seen("ben"), seen("nobody"), upsert("cid", "Cid")])
+    assert result.counts == Counts(pages=1, downloaded=1, unchanged=1, updated=1)
+    assert await book.held() == {"ada": "ada", "cid": "Cid"}
+    assert await book.set_aside() == {}
+
+
+async def test_an_unchanged_contact_is_as_new_as_its_page(book: Book) -> None:
+    """It was seen in the newer pass and listing, and nothing older says otherwise from then on."""
+    await book.full_pass([[upsert("ada")]], generation=1)
+    ticket = await book.open()
+    await book.commit(ticket, 1, [seen("ada")], done=True, full=True, generation=2)
+    (row,) = await book.rows("SELECT observed, generation FROM contactsync.contact")
+    assert (row["observed"], row["generation"]) == (observation(ticket.epoch, 1), 2)
+
+
+async def test_what_a_page_sets_aside_and_clears_is_clear(book: Book) -> None:
+    """Also where the connection had nothing in quarantine before the page, and where the page takes two rounds."""
+    changes = [upsert("ada", version=1), bad("ada"), upsert("ada", "Ada")]
+    await book.commit(await book.open(), 1, changes)
+    assert await book.set_aside() == {}
+    assert await book.held() == {"ada": "Ada"}
+
+
+@pytest.mark.parametrize("held", [{}, {"contact_id": UUID(int=7)}])
+async def test_another_writer_in_spite_of_the_lock_is_noticed(
+    book: Book, monkeypatch: pytest.MonkeyPatch, held: dict[str, UUID]
+) -> None:
+    """A page that was planned by what is no longer held writes nothing, and is worth another try."""
+
+    async def read_late(connection: Transaction, stamp: Stamp, indexes: Sequence[bytes]) -> dict[bytes, Held]:
+        found = await read_held(connection, stamp, indexes)
+        return {index: each._replace(**held) for index, each in found.items()} if held else {}
+
+    ticket = await book.open()
+    await book.commit(ticket, 1, [upsert("ada", "Ada")])
+    with monkeypatch.context() as patched:
+        patched.setattr("contactsync.activities.store.committing.read_held", read_late)
+        with pytest.raises(DatabaseUnavailable, match="another writer"):
+            await book.commit(ticket, 2, [upsert("ada", "Eve"), upsert("ben")])
+    assert await book.held() == {"ada": "Ada"}
+    await book.commit(ticket, 2, [upsert("ada", "Eve"), upsert("ben")])
+    assert await book.held() == {"ada": "Eve", "ben": "ben"}
 
 
 async def test_find_takes_any_spelling(book: Book) -> None:

@@ -177,3 +177,24 @@ def test_a_known_row_opens() -> None:
     table, row_id, _ = answer["fields"]
     sealed = bytes.fromhex(answer["kid"] + answer["sealed"])
     assert answer["plaintext"] == TenantSealer([key], [_index_key()]).open(table, row_id, sealed).hex()
+
+
+@given(st.lists(st.tuples(st.text(max_size=10), st.binary(max_size=100)), max_size=5))
+def test_many_at_once_are_what_each_would_be(rows: list[tuple[str, bytes]]) -> None:
+    """Rows, indexes and digests, in their order; no two rows share a salt."""
+    sealed = SEALER.seal_all("contact", rows)
+    assert [SEALER.open("contact", name, each) for (name, _), each in zip(rows, sealed, strict=True)] == [
+        plaintext for _, plaintext in rows
+    ]
+    assert len({each[cs1.KID_BYTES :][:28] for each in sealed}) == len(rows)
+    names, contents = [name for name, _ in rows], [content for _, content in rows]
+    assert SEALER.indexes("email", names) == [SEALER.index("email", name) for name in names]
+    assert SEALER.content_macs(contents) == [SEALER.content_mac(content) for content in contents]
+
+
+def test_each_of_many_rows_is_bound_to_its_own_place() -> None:
+    """Two rows of one call do not open in each other's place."""
+    first, second = SEALER.seal_all("contact", [("1", b"x"), ("2", b"x")])
+    for name, sealed in (("2", first), ("1", second)):
+        with pytest.raises(OpenRefused):
+            SEALER.open("contact", name, sealed)

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,3 +108,28 @@ def test_one_message_does_not_open_under_two_keys() -> None:
     sealed[chunked.SALT_BYTES] ^= 1
     with pytest.raises(OpenRefused):
         chunked.open_message(KEY, b"", bytes(sealed))
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=400))
+def test_what_is_derived_is_the_library_s_hkdf(key: bytes, context: bytes) -> None:
+    """Two blocks made by hand from a key's kept HMAC are what HKDF-Expand gives, and so the message opens by hand."""
+    (salt,) = chunked.fresh_salts(1)
+    message = chunked.InputKey(key).seal(context, b"hello", salt)
+    info = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00" + salt + context
+    derived = HKDFExpand(SHA512(), 76, info).derive(key)
+    assert message[:56] == salt + derived[44:]
+    assert AESGCM(derived[:32]).decrypt(derived[32:44], message[56:], None) == b"hello"
+
+
+def test_salts_are_drawn_together_and_differ() -> None:
+    """Each is a salt of its own, of the right length; of none there is none."""
+    salts = chunked.fresh_salts(1_000)
+    assert len(set(salts)) == len(salts) == 1_000
+    assert {len(salt) for salt in salts} == {chunked.SALT_BYTES}
+    assert chunked.fresh_salts(0) == []
+
+
+def test_a_salt_of_another_length_is_refused() -> None:
+    """Nothing is sealed under it."""
+    with pytest.raises(SealRefused):
+        chunked.InputKey(bytes(32)).seal(b"", b"", bytes(23))

@@ -282,3 +282,41 @@ def test_padding_is_small_and_settled(length: int) -> None:
     padded = cs1.padded_length(length)
     assert length <= padded <= length * 1.12 + 1
     assert padded == cs1.padded_length(padded)
+
+
+@given(
+    st.sampled_from(sorted(cs1.PURPOSES)),
+    st.lists(st.text(max_size=20), min_size=1, max_size=4),
+    st.integers(0, 3),
+    st.text(max_size=40),
+    st.binary(max_size=3_000),
+    st.binary(min_size=chunked.SALT_BYTES, max_size=chunked.SALT_BYTES),
+)
+def test_a_series_seals_and_opens_what_single_envelopes_do(
+    purpose: cs1.Purpose, fields: list[str], varying: int, field: str, plaintext: bytes, salt: bytes
+) -> None:
+    """Byte for byte, whichever field is the one that differs."""
+    varying %= len(fields)
+    series = cs1.Series(KEY, cs1.Binding(purpose, TENANT, tuple(fields)), varying)
+    fields[varying] = field
+    binding = cs1.Binding(purpose, TENANT, tuple(fields))
+    sealed = series.seal(field, plaintext, salt, b"header")
+    assert sealed == b"header" + cs1.insecure_seal_with_salt(KEY, binding, plaintext, salt)
+    assert plaintext == cs1.open_(KEY, binding, sealed[len(b"header") :])
+    assert plaintext == series.open(field, sealed[len(b"header") :])
+
+
+def test_a_series_refuses_what_cannot_be_bound_or_is_another_s() -> None:
+    """A field that is too long or no text is refused both ways; so is a message of another field or form."""
+    series, (salt,) = cs1.Series(KEY, BINDING, 1), chunked.fresh_salts(1)
+    sealed = series.seal("sync/a/b", b"short", salt)
+    for field in ("x" * 65_536, "\ud800"):
+        with pytest.raises(SealRefused):
+            series.seal(field, b"", salt)
+        with pytest.raises(OpenRefused):
+            series.open(field, sealed)
+    for other in (sealed[:-1], b"CS2" + sealed[3:], b""):
+        with pytest.raises(OpenRefused):
+            series.open("sync/a/b", other)
+    with pytest.raises(OpenRefused):
+        series.open("sync/a/c", sealed)
