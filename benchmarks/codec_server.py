@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 from temporalio.api.common.v1 import Payload
 
+from contactsync.codecs.audit.together import SharedLog
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
@@ -28,7 +29,6 @@ from contactsync.codecs.server.app import codec_app
 from contactsync.codecs.server.issuer import DISCOVERY_PATH, IssuerKeys
 from contactsync.codecs.server.limits import to_json
 from contactsync.codecs.server.oidc import OidcAccess, OidcRules
-from contactsync.codecs.server.opening import DatabaseTrail
 from contactsync.codecs.server.rates import Rate
 from contactsync.codecs.server.serve import serving
 from contactsync.postgres import Database
@@ -80,7 +80,7 @@ async def running(issuer: Issuer) -> AsyncGenerator[tuple[str, KeyRing]]:
         ring = KeyRing(PostgresKeyStore(app), root)
         await ring.create_tenant(TENANT)
         access = OidcAccess(OidcRules(ISSUER, AUDIENCE), IssuerKeys(ISSUER, issuer.fetch))
-        served = codec_app(KeyRing(PostgresKeyStore(codec), root), DatabaseTrail(codec), access, rate=Rate(1e9, 1e9))
+        served = codec_app(KeyRing(PostgresKeyStore(codec), root), SharedLog(codec), access, rate=Rate(1e9, 1e9))
         async with serving(served, "127.0.0.1", 0) as port:
             yield f"http://127.0.0.1:{port}", ring
         await app.close()

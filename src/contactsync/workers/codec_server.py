@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from contactsync.codecs.audit.together import SharedLog
 from contactsync.codecs.server.access import Access, LoopbackAccess, TokenAccess, check_bind
 from contactsync.codecs.server.app import codec_app
 from contactsync.codecs.server.issuer import HttpFetch, IssuerKeys
 from contactsync.codecs.server.oidc import OidcAccess, OidcRules
-from contactsync.codecs.server.opening import DatabaseTrail
 from contactsync.codecs.server.rates import Rate
 from contactsync.codecs.server.roles import RoleRules
 from contactsync.codecs.server.serve import Tls, serving
@@ -32,7 +32,7 @@ async def run_codec_server(settings: Settings, listening: Callable[[str], None])
         await parts.ring.check()
         app = codec_app(
             parts.ring,
-            DatabaseTrail(parts.database),
+            SharedLog(parts.database),
             access,
             origins=parts_of(settings.codec_origins),
             encode=settings.codec_encode,

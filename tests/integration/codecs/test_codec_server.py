@@ -22,13 +22,13 @@ from tests.unit.codecs.server.people import People
 from contactsync.codecs.audit.chain import Soundness
 from contactsync.codecs.audit.log import AuditKind
 from contactsync.codecs.audit.logs import check_log
+from contactsync.codecs.audit.together import SharedLog
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.connect import connect
 from contactsync.codecs.server.access import Access, LoopbackAccess, TokenAccess
 from contactsync.codecs.server.app import codec_app
-from contactsync.codecs.server.opening import DatabaseTrail
 from contactsync.codecs.server.rates import DEFAULT_RATE, Rate
 from contactsync.codecs.server.roles import Grants, Tenants
 from contactsync.codecs.server.serve import Tls, serving
@@ -71,7 +71,7 @@ async def codec_server(
 ) -> AsyncGenerator[str]:
     """A running codec server; its URL."""
     ring = KeyRing(PostgresKeyStore(database), root)
-    app = codec_app(ring, DatabaseTrail(database), access, encode=encode, rate=rate)
+    app = codec_app(ring, SharedLog(database), access, encode=encode, rate=rate)
     async with serving(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -244,7 +244,7 @@ async def test_tls_with_a_certificate_of_ones_own(codec_database: Database, root
     certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     key.write_bytes(issued.private_key_pem.bytes())
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    app = codec_app(KeyRing(PostgresKeyStore(codec_database), root), DatabaseTrail(codec_database), LoopbackAccess())
+    app = codec_app(KeyRing(PostgresKeyStore(codec_database), root), SharedLog(codec_database), LoopbackAccess())
     async with serving(app, "127.0.0.1", 0, Tls(certificate, key)) as port:
         context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
         async with httpx.AsyncClient(verify=context) as asked:
@@ -256,7 +256,7 @@ async def test_tls_with_a_certificate_of_ones_own(codec_database: Database, root
 
 async def test_a_port_that_is_taken_is_one_sentence(codec_database: Database, root: FileRootKey) -> None:
     """Two servers on one port: the second says what is wrong."""
-    app = codec_app(KeyRing(PostgresKeyStore(codec_database), root), DatabaseTrail(codec_database), LoopbackAccess())
+    app = codec_app(KeyRing(PostgresKeyStore(codec_database), root), SharedLog(codec_database), LoopbackAccess())
     async with serving(app, "127.0.0.1", 0) as port:
         with pytest.raises(SettingsError, match="is the port taken"):
             async with serving(app, "127.0.0.1", port):

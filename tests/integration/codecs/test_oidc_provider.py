@@ -12,6 +12,7 @@ from tests.oidc.server import AUDIENCE, Algorithm, Provider, installed, private_
 from tests.unit.codecs.server.trails import MemoryTrail
 
 from contactsync.codecs.audit.log import AuditKind
+from contactsync.codecs.audit.together import SharedLog
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
@@ -20,7 +21,6 @@ from contactsync.codecs.server.app import codec_app
 from contactsync.codecs.server.issuer import HttpFetch, IssuerKeys, KeyTimes
 from contactsync.codecs.server.limits import JsonPayload, to_json, to_payload
 from contactsync.codecs.server.oidc import OidcAccess, OidcRules
-from contactsync.codecs.server.opening import DatabaseTrail
 from contactsync.codecs.server.roles import RoleRules
 from contactsync.codecs.server.serve import serving
 from contactsync.postgres import Database
@@ -73,7 +73,7 @@ async def server(
     access = OidcAccess(rules, IssuerKeys(provider.issuer, HttpFetch.trusting(None), times=TIMES))
     database = await Database.connect(database_urls.codec)
     own_ring = KeyRing(PostgresKeyStore(database), FileRootKey(tmp_path / "root.key"))
-    app = codec_app(own_ring, DatabaseTrail(database), access)
+    app = codec_app(own_ring, SharedLog(database), access)
     async with serving(app, "127.0.0.1", 0) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
     await database.close()

@@ -22,6 +22,7 @@ from tests.integration.web.signed_in import certificate, signed_in
 from tests.integration.web.telling import Telling, Told
 from tests.oidc.server import AUDIENCE, Provider, installed, private_key
 
+from contactsync.codecs.audit.together import SharedLog
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
@@ -30,7 +31,6 @@ from contactsync.codecs.server.access import Access, LoopbackAccess, TokenAccess
 from contactsync.codecs.server.app import codec_app
 from contactsync.codecs.server.issuer import HttpFetch, IssuerKeys
 from contactsync.codecs.server.oidc import OidcAccess, OidcRules
-from contactsync.codecs.server.opening import DatabaseTrail
 from contactsync.codecs.server.roles import RoleRules
 from contactsync.codecs.server.serve import Tls, serving
 from contactsync.postgres import Database
@@ -111,7 +111,7 @@ class Site:
         self, access: Access, origin: str, port: int = 0, tls: Tls | None = None
     ) -> AsyncGenerator[str]:
         """A codec server with its own database user; its URL."""
-        app = codec_app(self.codec_ring, DatabaseTrail(self.codec_database), access, origins=[origin])
+        app = codec_app(self.codec_ring, SharedLog(self.codec_database), access, origins=[origin])
         async with serving(app, LOOPBACK, port, tls) as bound:
             yield f"{'https' if tls else 'http'}://{LOOPBACK}:{bound}"
 
@@ -275,7 +275,7 @@ async def test_the_temporal_command_asks_a_workflow(site: Site, client: Client, 
     words = ("workflow", "query", "--type", "told", "--output", mode)
     allowed = ("--codec-auth", f"Bearer {TOKEN}", "--codec-header", f"X-ContactSync-Tenant={TENANT}")
     ring = KeyRing(PostgresKeyStore(site.database), FileRootKey(tmp_path / "root.key"))
-    app = codec_app(ring, DatabaseTrail(site.database), TokenAccess(TOKEN), encode=True)
+    app = codec_app(ring, SharedLog(site.database), TokenAccess(TOKEN), encode=True)
     async with (
         Worker(client, task_queue=site.queue, workflows=[Telling]),
         serving(app, LOOPBACK, 0) as port,

@@ -61,3 +61,7 @@ WHERE tenant_id = $1 AND flaw IS DISTINCT FROM $2::text AND ($2::text IS NOT NUL
 -- name: flawed
 -- logs with which something is wrong
 SELECT tenant_id, flaw, flawed_at FROM audit.chain WHERE flaw IS NOT NULL ORDER BY tenant_id
+
+-- name: append_links
+-- entries behind the last one, if that is the one they are linked to; either way which one is the last now
+SELECT last_seq, last_hash, appended FROM audit.append($1, $2, $3, $4, $5)

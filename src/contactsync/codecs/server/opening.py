@@ -10,7 +10,7 @@ from uuid import UUID
 
 from temporalio.api.common.v1 import Payload
 
-from contactsync.codecs.audit.log import AuditKind, Detail, append
+from contactsync.codecs.audit.log import AuditKind, Detail
 from contactsync.codecs.keys.key import DataKey
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.sealed import (
@@ -26,7 +26,6 @@ from contactsync.codecs.server.masking import CODES, mask_payload, whole_payload
 from contactsync.codecs.server.reasons import Reason
 from contactsync.errors import KeyDestroyed, KeyUnknown, NotFound, OpenRefused
 from contactsync.identifiers import PLATFORM_TENANT
-from contactsync.postgres import Database
 
 CANNOT_SEAL: Final = "nothing can be sealed for this tenant"
 
@@ -37,18 +36,6 @@ class AuditTrail(Protocol):
     async def record(self, tenant_id: UUID, kind: AuditKind, actor: str, detail: Detail) -> None:
         """Append an entry and return once it is there for good."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseTrail:
-    """The audit log in the database, one transaction an entry."""
-
-    database: Database
-
-    async def record(self, tenant_id: UUID, kind: AuditKind, actor: str, detail: Detail) -> None:
-        """See `AuditTrail`. Raises DatabaseError."""
-        async with self.database.transaction(tenant_id) as connection:
-            await append(connection, tenant_id, kind, actor, detail)
 
 
 @dataclass(frozen=True, slots=True)
