@@ -49,6 +49,11 @@ class Job:
         return ConnectionRef(tenant_id=self.request.tenant_id, connection_id=self.request.connection_id)
 
     @property
+    def is_first(self) -> bool:
+        """Whether nothing was held when the listing began that the page belongs to: nobody needs to look it up."""
+        return self.cursor is None or self.cursor.first
+
+    @property
     def call(self) -> Call:
         """How the page asks its account's budget. An attempt after a dead one is the same call."""
         kind, settings = self.connection.kind, self.connection.settings
@@ -121,7 +126,8 @@ class Fetching:
         as_of = await Passes(self.database).swept_generation(job.ref) if part else 0
         reread = part is None and _reads_anew(cursor, mask_of(job.fields), job.request.page)
         reach = Reach(self.database, self.ring, self.addresses, self.secrets)
-        async with reach.source(job.connection, job.fields, meter, part=part, reread=reread) as source:
+        anew = reread or job.is_first
+        async with reach.source(job.connection, job.fields, meter, part=part, reread=anew) as source:
             asked = cursor if part or not self._lists_anew(job, source.capabilities) else None
             page = await source.fetch(asked.source if asked else None, self._limits_of(job.connection))
         return Fetched(page, asked, reread, as_of)
@@ -152,15 +158,17 @@ class Fetching:
         """
         page, asked = fetched.page, fetched.asked
         begins = page.restarted and job.request.part is None
+        goes_on = page.full and not page.done
         trail = job.cursor.trail if job.cursor and job.request.page > 1 else Trail()
         listed_at = asked.listed_at if asked else None
         return Cursor(
             generation=await Passes(self.database).next_generation(job.ref) if begins else _generation(job.cursor),
-            full=page.full and not page.done,
+            full=goes_on,
             source=page.cursor,
             listed_at=self.clock() if begins or listed_at is None else listed_at,
             mask=_mask_after(asked, mask_of(job.fields), is_read_anew=begins and fetched.reread),
             reread=fetched.reread and not page.done,
+            first=goes_on and job.is_first and (job.cursor is None or not page.restarted),
             trail=trail.followed_by(asked.source if asked else None, page, self.bounds),
         )
 

@@ -15,7 +15,7 @@ from contactsync.activities.pages import RawContact, load_raw
 from contactsync.activities.sources import registry
 from contactsync.activities.sources.progress_guard import Bounds
 from contactsync.activities.sources.source import Capabilities, Changed, FetchedPage
-from contactsync.activities.store.cursors import Cursor, seal_cursor
+from contactsync.activities.store.cursors import Cursor, open_cursor, seal_cursor
 from contactsync.activities.store.directory import Directory, NewConnection, TenantPolicy
 from contactsync.activities.store.passes import Passes
 from contactsync.codecs.keys.file_root import FileRootKey
@@ -72,6 +72,33 @@ async def test_each_listing_has_a_generation_of_its_own(prepare: Prepare) -> Non
     assert last.head.generation > again.head.generation
     quiet = await bench.fetch(1, last.head.cursor)
     assert (quiet.head.generation, quiet.head.full) == (last.head.generation, False)
+
+
+async def test_a_first_listing_looks_nothing_up(prepare: Prepare) -> None:
+    """What is held is looked up in every listing but the first, in which nothing can be."""
+    script = Script(three_pages, can=Capabilities(reconcile_seconds=DAY))
+    bench = await prepare(script)
+    sealer = await bench.ring.tenant_sealer(bench.ref.tenant_id)
+
+    def is_first(page: Page) -> bool:
+        return open_cursor(sealer, bench.ref.connection_id, page.head.cursor).first
+
+    one = await bench.fetch()
+    two = await bench.fetch(2, one.head.cursor)
+    last = await bench.fetch(3, two.head.cursor)
+    assert [is_first(page) for page in (one, two, last)] == [True, True, False]
+    bench.now += DAY
+    assert not is_first(await bench.fetch(1, last.head.cursor))
+
+
+async def test_a_first_listing_that_begins_again_looks_up_what_it_left(prepare: Prepare) -> None:
+    """Pages that were committed before the source took its listing back are held: they are not read twice."""
+    begun_again = page_of("a", cursor=b"again", restarted=True)
+    bench = await prepare(Script(lambda cursor: page_of("a", cursor=b"1") if cursor is None else begun_again))
+    sealer = await bench.ring.tenant_sealer(bench.ref.tenant_id)
+    one = await bench.fetch()
+    two = await bench.fetch(2, one.head.cursor)
+    assert not open_cursor(sealer, bench.ref.connection_id, two.head.cursor).first
 
 
 async def test_a_listing_is_due_once_in_a_while(prepare: Prepare) -> None:

@@ -125,7 +125,7 @@ async def test_parts_make_up_the_listing() -> None:
     first = await told.follow()
     assert (first.full, first.restarts) == (True, 1)
     assert told.is_equal()
-    source = windowed(told.provider, told.replica, told.provider.clock)
+    source = windowed(told.provider, Replica(), told.provider.clock)
     held = [Replica(cursor=cursor) for cursor in await source.partitions(None)]
     passes = [await each.follow(source) for each in held]
     assert [len(each.contacts) for each in held] == [10, 10, 5]

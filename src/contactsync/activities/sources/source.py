@@ -45,7 +45,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Listed, and equal to what is held already: nothing was downloaded."""
+    """Listed, and equal to what is held already: nobody cleans or writes it again."""
 
     source_id: str
 

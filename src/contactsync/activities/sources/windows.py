@@ -22,6 +22,7 @@ from contactsync.activities.sources.source import (
     Unreadable,
     Workbench,
 )
+from contactsync.activities.sources.window_etags import told_once
 from contactsync.activities.sources.window_marks import (
     SECOND,
     Asked,
@@ -90,7 +91,7 @@ class WindowedSource:
         assert state.rest is not None  # noqa: S101 - the caller's test
         changes, following = await take_rest(self._workbench, state, state.rest)
         full = state.walk is not None and state.walk.full
-        return _page(changes, following, full=full, restarted=False)
+        return await self._page(changes, following, full=full, restarted=False)
 
     async def _next_page(self, known: State | None, limits: PageLimits) -> FetchedPage:
         state = self._where(known)
@@ -144,24 +145,23 @@ class WindowedSource:
             rest = await stash_rest(self._workbench, pages[1:], following)
             following = state.model_copy(update={"rest": rest})
         full = state.walk is not None and state.walk.full
-        return _page(pages[0], following, full=full, restarted=restarted, total=asked.answer.total)
+        return await self._page(pages[0], following, full=full, restarted=restarted, total=asked.answer.total)
+
+    async def _page(
+        self, changes: list[Change], following: State, *, full: bool, restarted: bool, total: int | None = None
+    ) -> FetchedPage:
+        return FetchedPage(
+            changes=tuple(await told_once(self._workbench, changes)),
+            cursor=following.dump(),
+            done=following.walk is None,
+            full=full,
+            restarted=restarted,
+            downloaded=sum(isinstance(change, Changed | Unreadable) for change in changes),
+            total=total,
+        )
 
     def _now(self) -> Instant:
         return round(self._clock() * SECOND)
-
-
-def _page(
-    changes: list[Change], following: State, *, full: bool, restarted: bool, total: int | None = None
-) -> FetchedPage:
-    return FetchedPage(
-        changes=tuple(changes),
-        cursor=following.dump(),
-        done=following.walk is None,
-        full=full,
-        restarted=restarted,
-        downloaded=sum(isinstance(change, Changed | Unreadable) for change in changes),
-        total=total,
-    )
 
 
 def _lists(state: State) -> bool:

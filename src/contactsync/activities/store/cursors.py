@@ -21,7 +21,8 @@ class Cursor(Message):
     after this one still belong to it; `source` is the source's own cursor, opaque.
 
     `listed_at`: when that listing began, in seconds since the epoch. `mask` stands for the allow-list under which it
-    was read ("": an earlier version did not say); `reread`: it reads all bodies anew. `trail`: the pages of the pass.
+    was read ("": an earlier version did not say); `reread`: it reads all bodies anew; `first`: nothing was held when it
+    began. `trail`: the pages of the pass.
     """
 
     generation: int
@@ -30,6 +31,7 @@ class Cursor(Message):
     listed_at: float | None = None
     mask: str = ""
     reread: bool = False
+    first: bool = False
     trail: Trail = Trail()
 
 

@@ -1,0 +1,39 @@
+"""Records of APIs that have no ETags get one of ours, so that what is listed again and equal is not worked on again.
+
+It is a digest of all that is kept of a record, and as opaque as any ETag: the store keeps a keyed digest of it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+
+from contactsync.activities.sources.source import Change, Changed, Moved, Unchanged, Workbench
+
+FORMAT: Final = b"1"
+"""Raise it when contacts are cleaned differently, so that every record is cleaned once more."""
+
+_CHARS: Final = 32
+
+
+async def told_once(workbench: Workbench, changes: Sequence[Change]) -> list[Change]:
+    """The changes with ETags; those that are held as they are become `Unchanged`."""
+    tagged = [_tagged(change) if isinstance(change, Changed) else change for change in changes]
+    named = Counter(change.source_id for change in tagged)
+    named.update(change.to for change in tagged if isinstance(change, Moved))
+    # of what a page names twice the last word counts, and that an earlier one is held says nothing of it
+    etags = {
+        change.source_id: change.etag
+        for change in tagged
+        if isinstance(change, Changed) and change.etag and named[change.source_id] == 1
+    }
+    held = await workbench.unchanged(etags) if etags else frozenset[str]()
+    return [Unchanged(change.source_id) if change.source_id in held else change for change in tagged]
+
+
+def _tagged(change: Changed) -> Changed:
+    head = FORMAT
+    if change.etag is not None or change.version is not None:
+        head += f"{change.version} {change.etag}\n".encode()
+    etag = sha256(head + change.content).hexdigest()[:_CHARS]
+    return Changed(change.source_id, change.content, etag, change.version)
