@@ -181,8 +181,9 @@ def _check_use(value: WireEmail | WirePhone) -> None:
 
 
 def _check_words(words: Sequence[str], known: frozenset[str]) -> None:
-    if words:
-        _sure(known.issuperset(words) and len(set(words)) == len(words))
+    for word in words:
+        _sure(word in known)
+    _distinct(words)
 
 
 def _check_distinct(contact: WireContact, email_forms: Sequence[str]) -> None:

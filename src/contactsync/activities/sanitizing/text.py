@@ -48,9 +48,17 @@ _BREAKS: Final = re.compile(r" ?\n(?: ?\n)* ?")
 
 def is_clean_line(text: str) -> bool:
     """Whether `clean_line` would certainly leave the text as it is: cheap, and no for some text that is clean."""
-    if "  " in text or text[:1] == " " or text[-1:] == " " or not text.isprintable():
+    if "  " in text or text[:1] == " " or text[-1:] == " ":
         return False
-    return text.isascii() or (unicodedata.is_normalized("NFC", text) and not _PRINTABLE_BUT_CHANGED.search(text))
+    return text.isprintable() if text.isascii() else _is_visible(text)
+
+
+def _is_visible(text: str) -> bool:
+    """Whether `_visible` would certainly leave the text as it is."""
+    drawn = text.replace("\u200c", "").replace("\u200d", "")
+    if not drawn.isprintable() or _PRINTABLE_BUT_CHANGED.search(text) or not unicodedata.is_normalized("NFC", text):
+        return False
+    return len(drawn) == len(text) or not _STRAY_JOINER.search(text)
 
 
 def clean_line(text: str) -> str:
