@@ -1,12 +1,17 @@
-"""How long the commit of a page takes, and how much of it is sealing, on a PostgreSQL of its own. Option: `rows`."""
+"""What the commit of a page costs: on the clock, the worker's CPU (and of it sealing) and PostgreSQL's, a contact.
+
+On a PostgreSQL of its own, whose CPU is taken over all pages of a scene: few pages say little of it. Option: `rows`.
+"""
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from benchmarks.cpu import cpu_seconds
 from benchmarks.options import Options
 from benchmarks.results import Figure, Result
 
@@ -48,16 +53,24 @@ SCENES: tuple[tuple[str, Callable[[int], CleanChange]], ...] = (
     ("listed again, equal", person),
     ("all changed", lambda number: person(number, 1)),
     ("seen by etag", lambda number: Seen(person(number).source_id)),
+    ("1 % changed", lambda number: Seen(person(number).source_id) if number % 100 else person(number, 2)),
 )
 
 
 @dataclass
 class Clock:
-    """Wall and CPU milliseconds of commits, and the CPU milliseconds of them spent in the sealer."""
+    """Commits: wall milliseconds, the worker's CPU microseconds, and those of them that were spent in the sealer."""
 
     walls: list[float] = field(default_factory=list[float])
     cpus: list[float] = field(default_factory=list[float])
     sealing: float = 0.0
+
+    @contextmanager
+    def seals(self) -> Generator[None]:
+        """Counts what is done inside as sealing."""
+        start = time.thread_time()
+        yield
+        self.sealing += 1e6 * (time.thread_time() - start)
 
 
 class Timed(TenantSealer):
@@ -65,19 +78,20 @@ class Timed(TenantSealer):
 
     clock = Clock()
 
-    def seal(self, table: str, row_id: str, plaintext: bytes) -> bytes:
+    def seal_all(self, table: str, rows: Sequence[tuple[str, bytes]]) -> list[bytes]:
         """As `TenantSealer`."""
-        start = time.thread_time()
-        sealed = super().seal(table, row_id, plaintext)
-        Timed.clock.sealing += 1_000 * (time.thread_time() - start)
-        return sealed
+        with Timed.clock.seals():
+            return super().seal_all(table, rows)
 
-    def index(self, field: str, normal_form: str, epoch: int | None = None) -> bytes:
+    def indexes(self, field: str, normal_forms: Iterable[str], epoch: int | None = None) -> list[bytes]:
         """As `TenantSealer`."""
-        start = time.thread_time()
-        digest = super().index(field, normal_form, epoch)
-        Timed.clock.sealing += 1_000 * (time.thread_time() - start)
-        return digest
+        with Timed.clock.seals():
+            return super().indexes(field, normal_forms, epoch)
+
+    def content_macs(self, contents: Iterable[bytes]) -> list[bytes]:
+        """As `TenantSealer`."""
+        with Timed.clock.seals():
+            return super().content_macs(contents)
 
 
 class TimedRing(KeyRing):
@@ -94,7 +108,7 @@ async def commit(contacts: Contacts, head: PageHead, changes: Sequence[CleanChan
     """One page, on the clock."""
     wall, cpu = time.perf_counter(), time.thread_time()
     await contacts.commit(head, changes)
-    Timed.clock.cpus.append(1_000 * (time.thread_time() - cpu))
+    Timed.clock.cpus.append(1e6 * (time.thread_time() - cpu) / len(changes))
     Timed.clock.walls.append(1_000 * (time.perf_counter() - wall))
 
 
@@ -109,15 +123,25 @@ async def measure(options: Options) -> Result:
         ring = TimedRing(MemoryKeyStore(), FileRootKey.create(Path(folder) / "root.key"))
         database = await Database.connect(urls.app)
         for rows in sizes:
-            figures += await commits(database, ring, rows, pages)
+            figures += await commits(Bench(server, database, ring), rows, pages)
         await database.close()
         await server.stop()
     return Result("store_pages", {"rows": ", ".join(map(str, sizes)), "pages": pages}, tuple(figures))
 
 
-async def commits(database: Database, ring: KeyRing, rows: int, pages: int) -> list[Figure]:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What pages are committed to."""
+
+    server: PostgresServer
+    database: Database
+    ring: KeyRing
+
+
+async def commits(bench: Bench, rows: int, pages: int) -> list[Figure]:
     """Every scene on one connection, with pages of so many rows."""
-    directory, passes, contacts = Directory(database, ring), Passes(database), Contacts(database, ring)
+    directory, passes = Directory(bench.database, bench.ring), Passes(bench.database)
+    contacts = Contacts(bench.database, bench.ring)
     tenant = await directory.add_tenant("benchmark")
     connection = await directory.add_connection(tenant.tenant_id, NewConnection(kind="memory", settings={}))
     figures: list[Figure] = []
@@ -125,7 +149,7 @@ async def commits(database: Database, ring: KeyRing, rows: int, pages: int) -> l
         ticket = await passes.open(
             OpenPass(tenant_id=tenant.tenant_id, connection_id=connection.connection_id, pass_id=uuid4())
         )
-        Timed.clock = Clock()
+        Timed.clock, before = Clock(), cpu_seconds([bench.server.child.pid])
         for page in range(1, pages + 1):
             changes = [change(number) for number in range((page - 1) * rows, page * rows)]
             head = PageHead(
@@ -141,15 +165,17 @@ async def commits(database: Database, ring: KeyRing, rows: int, pages: int) -> l
                 downloaded=rows,
             )
             await commit(contacts, head, changes)
-        figures += taken(f"{rows} contacts, {name}", pages)
+        spent = 1e6 * (cpu_seconds([bench.server.child.pid]) - before)
+        figures += taken(f"{rows} contacts, {name}", rows * pages, spent)
     return figures
 
 
-def taken(name: str, pages: int) -> list[Figure]:
-    """What the clock says of a scene's pages."""
+def taken(name: str, contacts: int, database: float) -> list[Figure]:
+    """What the clock says of a scene's pages, and the microseconds that PostgreSQL spent on them."""
     clock = Timed.clock
     return [
         Figure(f"{name}: commit", "ms", tuple(clock.walls)),
-        Figure(f"{name}: worker's CPU", "ms", tuple(clock.cpus)),
-        Figure.once(f"{name}: of it sealing", "ms", clock.sealing / pages),
+        Figure(f"{name}: worker's CPU", "µs a contact", tuple(clock.cpus)),
+        Figure.once(f"{name}: of it sealing", "µs a contact", clock.sealing / contacts),
+        Figure.once(f"{name}: PostgreSQL's CPU", "µs a contact", database / contacts),
     ]
