@@ -21,7 +21,7 @@ from typing import Final, cast
 from urllib.parse import parse_qs, urlsplit
 
 from contactsync.activities.contacts.made_up_names import LOCALES
-from contactsync.workers.worker import stop_requested
+from contactsync.workers.stopping import stop_requested
 
 PAGE_ROWS: Final = 1_000
 ONE_IN: Final = 100

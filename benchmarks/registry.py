@@ -13,6 +13,9 @@ from benchmarks.results import Result
 MODULES: Final[Mapping[str, str]] = {
     "end_to_end": "benchmarks.end_to_end",
     "footprint": "benchmarks.footprint",
+    "growth": "benchmarks.growth",
+    "connections": "benchmarks.connections",
+    "cold_start": "benchmarks.cold_start",
     "scale": "benchmarks.scale",
     "engine": "benchmarks.engine",
     "store_pages": "benchmarks.store_pages",

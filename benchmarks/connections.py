@@ -1,0 +1,178 @@
+"""What connections cost that have nothing to do: 10, 100 and 1,000 of them on one worker process.
+
+Each has a contact in the memory of the worker, and passes at an interval that find nothing changed. All are started
+together; then the worker is watched for one interval, in which every connection has one pass. Before and during a
+flood of other tenants' work, a small tenant asks for a pass of its own. Options: `connections`, `interval` (seconds).
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from benchmarks.cpu import cpu_seconds, resident_mib
+from benchmarks.options import Options
+from benchmarks.results import Figure, Ratio, Result
+
+from contactsync.activities.store.directory import NewConnection, TenantPolicy
+from contactsync.workers.bootstrap import Parts, opened, temporal_client
+from contactsync.workers.demo.run import settings_of
+from contactsync.workers.embedded.processes import Child
+from contactsync.workers.embedded.stack import Stack
+from contactsync.workers.syncs import Sync, Syncs
+
+_AT_ONCE: Final = 50
+_FLOOD_CONTACTS: Final = 5_000
+_ENDED: Final = "SELECT count(*) FROM contactsync.pass WHERE tenant_id = $1 AND ended_at IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A stack with one worker process."""
+
+    stack: Stack
+    worker: Child
+    parts: Parts
+    syncs: Syncs
+
+    async def tenant(self) -> UUID:
+        """A new tenant."""
+        return (await self.parts.directory.add_tenant("Measured", TenantPolicy())).tenant_id
+
+    async def connection(self, tenant_id: UUID, contacts: int, interval: int) -> Sync:
+        """A new connection; its workflow is not started."""
+        made_up = {"made_up": contacts}
+        new = NewConnection(kind="memory", settings=made_up, interval_seconds=interval, jitter_seconds=0)
+        connection = await self.parts.directory.add_connection(tenant_id, new)
+        return Sync(tenant_id, connection.connection_id, new.kind)
+
+    async def ended(self, tenant_id: UUID) -> int:
+        """How many passes of a tenant have ended."""
+        async with self.parts.database.transaction(tenant_id) as connection:
+            return int(await connection.fetchval(_ENDED, tenant_id))
+
+    async def pass_of(self, sync: Sync) -> float:
+        """Seconds from asking for a pass to its end."""
+        began = time.perf_counter()
+        await self.syncs.result(sync, await self.syncs.sync_now(sync))
+        return time.perf_counter() - began
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """What so many connections took: to start, and in one interval of waiting."""
+
+    starting: float
+    cores: float
+    temporal: float
+    passes: int
+    seconds: float
+    memory: float
+    empty: float
+
+
+async def measure(options: Options) -> Result:
+    """Each number of connections on servers of its own, then a flood."""
+    numbers = options.numbers("connections", usual=(10, 100, 1_000), quick=(5,))
+    interval = options.number("interval", usual=300, quick=10)
+    figures: list[Figure] = []
+    most = Idle(0, 0, 0, 0, 0, 0, 0)
+    for number in numbers:
+        async with _ground() as ground:
+            most = await _idle(ground, number, interval)
+        figures += _figures(number, most)
+    async with _ground() as ground:
+        alone, flooded = await _flood(ground, options.number("flood", usual=20, quick=2))
+    figures += [
+        Figure("small tenant alone: a pass", "s", alone),
+        Figure("small tenant in a flood: a pass", "s", flooded),
+    ]
+    aimed = Ratio(f"{max(numbers):,} connections: the worker, % of a core", 100 * most.cores, "≤ 5")
+    return Result(
+        "connections", {"interval": interval, "connections": ",".join(map(str, numbers))}, tuple(figures), (aimed,)
+    )
+
+
+def _figures(number: int, idle: Idle) -> list[Figure]:
+    each = 1e3 * idle.seconds / max(1, idle.passes)
+    measured = (
+        ("time to start all", "s", idle.starting),
+        ("worker while they wait", "% of a core", 100 * idle.cores),
+        ("Temporal while they wait", "% of a core", 100 * idle.temporal),
+        ("passes that find nothing", "in an interval", float(idle.passes)),
+        ("worker for each of these", "ms of CPU", each * idle.cores),
+        ("worker", "MiB", idle.memory),
+        ("worker for each connection", "KiB", 1024 * (idle.memory - idle.empty) / number),
+    )
+    return [Figure(f"{number:,} connections: {name}", unit, (value,)) for name, unit, value in measured]
+
+
+async def _idle(ground: Ground, number: int, interval: int) -> Idle:
+    """Start so many connections, and watch them for an interval once each has had its first pass."""
+    tenant_id = await ground.tenant()
+    syncs = [await ground.connection(tenant_id, 1, interval) for _ in range(number)]
+    empty, began = resident_mib((ground.worker.pid,)), time.perf_counter()
+    await _start(ground, syncs)
+    await _until_ended(ground, tenant_id, number)
+    starting = time.perf_counter() - began
+    ended, began = await ground.ended(tenant_id), time.perf_counter()
+    worker, temporal = _spent(ground)
+    await asyncio.sleep(interval)
+    seconds = time.perf_counter() - began
+    later_worker, later_temporal = _spent(ground)
+    passes, memory = await ground.ended(tenant_id) - ended, resident_mib((ground.worker.pid,))
+    cores = (later_worker - worker) / seconds
+    print(f"  {number:,} connections: {100 * cores:.1f} % of a core", file=sys.stderr, flush=True)
+    return Idle(starting, cores, (later_temporal - temporal) / seconds, passes, seconds, memory, empty)
+
+
+def _spent(ground: Ground) -> tuple[float, float]:
+    """Seconds of CPU of the worker and of Temporal."""
+    return cpu_seconds((ground.worker.pid,)), cpu_seconds((ground.stack.temporal.child.pid,))
+
+
+async def _start(ground: Ground, syncs: Sequence[Sync]) -> None:
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def start(sync: Sync) -> None:
+        async with gate:
+            await ground.syncs.start(sync)
+
+    await asyncio.gather(*map(start, syncs))
+
+
+async def _until_ended(ground: Ground, tenant_id: UUID, passes: int) -> None:
+    while await ground.ended(tenant_id) < passes:  # noqa: ASYNC110  # rows tell nobody that they change
+        await asyncio.sleep(0.2)
+
+
+async def _flood(ground: Ground, connections: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """How long passes of a small tenant take alone, and while another tenant's connections are all read at once."""
+    small = await ground.connection(await ground.tenant(), 10, 86_400)
+    await ground.pass_of(small)
+    alone = tuple([await ground.pass_of(small) for _ in range(5)])
+    large = await ground.tenant()
+    await _start(ground, [await ground.connection(large, _FLOOD_CONTACTS, 86_400) for _ in range(connections)])
+    flooded: list[float] = []
+    while await ground.ended(large) < connections:
+        flooded.append(await ground.pass_of(small))
+    return alone, tuple(flooded)
+
+
+@asynccontextmanager
+async def _ground() -> AsyncGenerator[Ground]:
+    async with Stack.running() as stack:
+        worker = await stack.start_worker()
+        try:
+            settings = settings_of(stack)
+            async with opened(settings) as parts:
+                syncs = Syncs(await temporal_client(settings, parts.ring), settings.task_queue)
+                while not await syncs.worker_polls():  # noqa: ASYNC110  # Temporal tells nobody
+                    await asyncio.sleep(0.1)
+                yield Ground(stack, worker, parts, syncs)
+        finally:
+            await worker.stop()
