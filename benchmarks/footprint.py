@@ -17,7 +17,7 @@ from benchmarks.cpu import cpu_seconds, resident_mib
 from benchmarks.end_to_end import standing
 from benchmarks.options import Options
 from benchmarks.results import Figure, Ratio, Result
-from benchmarks.sides import ContactSyncSide, Ground, Subject, contactsync_side
+from benchmarks.sides import ContactSyncSide, Ground, Subject, contactsync_side, warm_up
 from temporalio.api.enums.v1 import EventType
 
 PROCESSES: Final = ("worker", "Temporal", "PostgreSQL")
@@ -58,6 +58,7 @@ async def measure(options: Options) -> Result:
     passes = options.number("passes", usual=50, quick=3)
     async with standing(contacts, "lists", 1) as ground, contactsync_side(ground) as side:
         subject = Subject("footprint", ground.url, incremental=True)
+        await warm_up(ground, side)
         await side.begin(subject)
         idle = await _idle(ground, side, options.number("idle_seconds", usual=20, quick=1))
         empty = await _state(ground, side, None)
