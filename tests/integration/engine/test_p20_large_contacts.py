@@ -37,11 +37,11 @@ async def runs_of(client: Client, workflow_id: str, first_run_id: str) -> list[W
 
 
 async def test_p20_large_notes_pass_and_each_run_brings_at_least_a_page(engine: Engine) -> None:
-    """150 notes of 60 KB and three of 600 KB are held or quarantined; pages and histories stay bounded."""
+    """150 notes of 60 KB and three of 800 KB are held or quarantined; pages and histories stay bounded."""
     policy = TenantPolicy(fields=DEFAULT_FIELDS | {Field.NOTES})
     tenant = await engine.parts.directory.add_tenant("Tenant of large notes", policy)
     cards = {f"large-{number}": with_note(number, 60_000) for number in range(LARGE)}
-    cards |= {f"too-large-{number}": with_note(number, 600_000) for number in range(TOO_LARGE)}
+    cards |= {f"too-large-{number}": with_note(number, 800_000) for number in range(TOO_LARGE)}
     with shared(AddressBook(cards)) as name:
         sync = await engine.connect(tenant.tenant_id, {"shared": name})
         result = await engine.sync(sync)

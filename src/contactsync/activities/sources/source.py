@@ -115,10 +115,13 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class PageLimits:
-    """Bounds of one page: contacts, and bytes of their text. A page may be smaller, never larger."""
+    """Bounds of one page: contacts, and bytes of their JSON. A page may be smaller, never larger.
 
-    rows: int = 500
-    bytes: int = 512 * 1024
+    By default 1,000 usual contacts fit, and cleaning may double them before a page outgrows a payload.
+    """
+
+    rows: int = 1000
+    bytes: int = 720 * 1024
 
 
 @dataclass(frozen=True, slots=True)
