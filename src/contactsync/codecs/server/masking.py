@@ -8,6 +8,7 @@ shows its head and the first records of its body.
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from temporalio.api.common.v1 import Payload
@@ -29,7 +30,8 @@ _DEPTH: Final = 32
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
 _KEY: Final = re.compile(r"[a-z][A-Za-z0-9_]{0,39}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_WORD_BREAKS: Final = re.compile(r"[\s@,;]+")
+_UUID_LENGTH: Final = 36
+_FIRST_WORDS: Final = re.compile(_WORDS_SHOWN * r"[\s@,;]*+(?:([^\s@,;])[^\s@,;]*+)?")
 _WITHHELD: Final = "…"
 
 
@@ -60,51 +62,73 @@ def _as_json(value: Json) -> Payload:
 
 def mask(value: Json, codes: frozenset[str] = CODES, *, depth: int = _DEPTH) -> Json:
     """`value` with its strings masked; below `depth` levels everything is withheld."""
-    if depth == 0 and isinstance(value, dict | list):
-        return _WITHHELD
-    match value:
-        case dict():
-            return _masked_object(value, codes, depth)
-        case list():
-            return [mask(item, codes, depth=depth - 1) for item in value]
-        case str():
-            return _masked_text(value, codes, depth)
-        case _:
-            return value
+    return _Masking(codes).value(value, depth)
 
 
 def first_letters(text: str) -> str:
     """The first letters of the first words; what begins with no letter shows nothing."""
-    words = [word for word in _WORD_BREAKS.split(text) if word]
-    shown = [(word[0] if word[0].isalpha() else "") + _WITHHELD for word in words[:_WORDS_SHOWN]]
-    return " ".join(shown)
+    return _shown(_beginnings(text))
 
 
-def _masked_object(value: Mapping[str, Json], codes: frozenset[str], depth: int) -> Json:
-    if set(value) == _FAILURE:  # an error's, which holds no person's value by the time it is sealed
-        return dict(value)
-    return {
-        _masked_key(key): inner if key in codes and _is_code(inner) else mask(inner, codes, depth=depth - 1)
-        for key, inner in value.items()
-    }
+def _beginnings(text: str) -> tuple[str, ...]:
+    """The first characters of the first words; empty ones where there are fewer."""
+    words = _FIRST_WORDS.match(text)
+    return words.groups("") if words else ()
 
 
-def _masked_key(key: str) -> str:
-    return key if _KEY.fullmatch(key) else first_letters(key)
+def _shown(beginnings: tuple[str, ...]) -> str:
+    return " ".join([(each if each.isalpha() else "") + _WITHHELD for each in beginnings if each])
+
+
+@dataclass(frozen=True, slots=True)
+class _Masking:
+    """Masks one value. `keys`, `texts`: how the keys and beginnings that were met are shown, since a page repeats a few
+    hundreds of times."""
+
+    codes: frozenset[str]
+    keys: dict[str, str] = field(default_factory=dict[str, str])
+    texts: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
+
+    def value(self, value: Json, depth: int) -> Json:
+        """See `mask`."""
+        if isinstance(value, str):
+            return self._text(value, depth)
+        if isinstance(value, dict):
+            return self._object(value, depth) if depth else _WITHHELD
+        if isinstance(value, list):
+            return [self.value(item, depth - 1) for item in value] if depth else _WITHHELD
+        return value
+
+    def _object(self, value: Mapping[str, Json], depth: int) -> Json:
+        if len(value) == len(_FAILURE) and set(value) == _FAILURE:  # an error's, which holds no person's value
+            return dict(value)
+        return {
+            self.keys.get(key) or self._key(key): inner
+            if key in self.codes and _is_code(inner)
+            else self.value(inner, depth - 1)
+            for key, inner in value.items()
+        }
+
+    def _key(self, key: str) -> str:
+        shown = self.keys[key] = key if _KEY.fullmatch(key) else first_letters(key)
+        return shown
+
+    def _text(self, text: str, depth: int) -> Json:
+        if len(text) == _UUID_LENGTH and _UUID.fullmatch(text):
+            return text
+        if text.startswith(("{", "[")):  # JSON as text inside JSON, as in a clean page's records
+            inner = _parsed(text)
+            if isinstance(inner, dict | list):
+                return self.value(inner, depth - 1)
+        beginnings = _beginnings(text)
+        shown = self.texts.get(beginnings)
+        if shown is None:
+            shown = self.texts[beginnings] = _shown(beginnings)
+        return shown
 
 
 def _is_code(value: Json) -> bool:
     return isinstance(value, str) and _CODE.fullmatch(value) is not None
-
-
-def _masked_text(text: str, codes: frozenset[str], depth: int) -> Json:
-    if _UUID.fullmatch(text):
-        return text
-    if text.startswith(("{", "[")):  # JSON as text inside JSON, as in a clean page's records
-        inner = _parsed(text)
-        if isinstance(inner, dict | list):
-            return mask(inner, codes, depth=depth - 1)
-    return first_letters(text)
 
 
 def _masked_frame(data: bytes, codes: frozenset[str]) -> Json:

@@ -1,6 +1,7 @@
 """Masking: what an operator may see."""
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -84,6 +85,13 @@ def test_no_word_of_two_letters_survives(value: Json) -> None:
 
     for text in texts_of(mask(value)):
         assert all(len(word) <= 2 and word.endswith("…") for word in text.split(" ") if word)
+
+
+@given(st.text() | st.text(" \t@,;.-Ab1\u00a0\u2003"))
+def test_first_letters_are_those_of_the_words(text: str) -> None:
+    """Words end at white space, `@`, comma and semicolon; the first letters of the first three are shown."""
+    words = [word for word in re.split(r"[\s@,;]+", text) if word][:3]
+    assert first_letters(text) == " ".join((word[0] if word[0].isalpha() else "") + "…" for word in words)
 
 
 def clean_page() -> Payload:
