@@ -21,7 +21,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODULES)}")
     parser.add_argument("--quick", action="store_true", help="the smallest sizes, once: to see that it runs")
     parser.add_argument("--runs", type=int, help="how often each thing is measured")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a benchmark's own option")
+    parser.add_argument("--set", action="append", default=[], metavar="[BENCHMARK.]NAME=VALUE", help="its own option")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="the folder for NAME.json")
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.names) - MODULES.keys()):
@@ -34,22 +34,22 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 def options_of(given: argparse.Namespace) -> Options:
     """What the command line asks for."""
     further = dict(str(each).split("=", 1) for each in given.set)
-    return Options(quick=given.quick, runs=given.runs, further=further)
+    return Options(quick=given.quick, runs=given.runs, further=further, folder=given.out)
 
 
-async def run(names: Sequence[str], options: Options, folder: Path) -> None:
+async def run(names: Sequence[str], options: Options) -> None:
     """Run these benchmarks one after the other."""
     for name in names:
         print(f"{name} …", file=sys.stderr, flush=True)
-        result = await benchmark(name).measure(options)
+        result = await benchmark(name).measure(options.of(name))
         Console().print(table(result))
-        print(save(result, folder), file=sys.stderr)
+        print(save(result, options.folder), file=sys.stderr)
 
 
 def main() -> None:
     """Measure what is named."""
     given = parsed(sys.argv[1:])
-    asyncio.run(run(given.names or tuple(MODULES), options_of(given), given.out))
+    asyncio.run(run(given.names or tuple(MODULES), options_of(given)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ an empty database, the second one nothing that changed, and before the third one
 done once by listing everything each time, and once with the source's filter for changes. Contenders take turns within
 each run. After each pass the rows are looked at: as many as the source has, and the last change is there.
 
-Options: `contacts`, `processes` (of the worker; 0: one a core), `shape` (`lists` or `flat`), `sides`.
+The contacts have lists of e-mail addresses and phone numbers; `end_to_end_flat` has them flat. Options: `contacts`,
+`processes` (of the worker; 0: one a core), `sides`.
 """
 
 import sys
@@ -85,10 +86,15 @@ class Race:
 
 
 async def measure(options: Options) -> Result:
-    """Everybody's passes, in turns."""
+    """Everybody's passes, in turns, over contacts with lists."""
+    return await raced("end_to_end", "lists", options)
+
+
+async def raced(name: str, shape: str, options: Options) -> Result:
+    """Everybody's passes, in turns, over contacts of a shape; see `provider`."""
     contacts = options.number("contacts", usual=100_000, quick=2_000)
     processes = options.number("processes", usual=0, quick=1)
-    shape, sides = options.words("shape", usual=("lists",))[0], options.words("sides", usual=SIDES)
+    sides = options.words("sides", usual=SIDES)
     times = options.times(3)
     async with standing(contacts, shape, processes) as ground, opened_sides(ground, sides) as opened:
         race = Race(ground, contacts, await turned(ground.url))
@@ -98,7 +104,7 @@ async def measure(options: Options) -> Result:
                 await race.run(side, number)
         versions = {f"{side.name} is": side.version for side in opened}
     given = {"contacts": contacts, "processes": processes, "shape": shape, "runs": times}
-    return Result(_name(shape), given | versions, figures(race), ratios(race), _notes(shape))
+    return Result(name, given | versions, figures(race), ratios(race), _notes(shape))
 
 
 def figures(race: Race) -> tuple[Figure, ...]:
@@ -132,10 +138,6 @@ def _times(theirs: Sequence[Taken], ours: Sequence[Taken]) -> tuple[float, float
     clock = median(each.seconds for each in theirs) / median(each.seconds for each in ours)
     least = 1 / 100  # the kernel counts CPU in hundredths of a second
     return clock, median(each.cpu for each in theirs) / max(median(each.cpu for each in ours), least)
-
-
-def _name(shape: str) -> str:
-    return "end_to_end" if shape == "lists" else f"end_to_end_{shape}"
 
 
 def _notes(shape: str) -> tuple[str, ...]:

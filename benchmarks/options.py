@@ -1,16 +1,26 @@
 """What a benchmark is run with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`quick` asks for the smallest sizes; `runs` is how often each thing is measured; `further` is from `--set`."""
+    """`quick` asks for the smallest sizes; `runs` is how often each thing is measured; `further` is from `--set`;
+    `folder` is where results are written."""
 
     quick: bool = False
     runs: int | None = None
     further: Mapping[str, str] = field(default_factory=dict[str, str])
+    folder: Path = Path("benchmark-results")
+
+    def of(self, benchmark: str) -> "Options":
+        """The same for one benchmark, where `BENCHMARK.NAME=VALUE` goes before `NAME=VALUE`."""
+        own = {
+            name.partition(".")[2]: value for name, value in self.further.items() if name.startswith(f"{benchmark}.")
+        }
+        return replace(self, further={**self.further, **own})
 
     def times(self, usual: int) -> int:
         """How often to measure each thing: what was asked for, or once if quick, or `usual`."""

@@ -12,6 +12,7 @@ from benchmarks.results import Result
 
 MODULES: Final[Mapping[str, str]] = {
     "end_to_end": "benchmarks.end_to_end",
+    "end_to_end_flat": "benchmarks.end_to_end_flat",
     "footprint": "benchmarks.footprint",
     "growth": "benchmarks.growth",
     "connections": "benchmarks.connections",
@@ -25,6 +26,7 @@ MODULES: Final[Mapping[str, str]] = {
     "codec": "benchmarks.codec",
     "sealing": "benchmarks.sealing",
     "carddav": "benchmarks.carddav",
+    "codec_server": "benchmarks.codec_server",
 }
 
 

@@ -1,7 +1,7 @@
 """Ten thousand tenants and a billion contacts, from what one contact and one pass were measured to take.
 
-Reads `footprint.json` from the folder that `--set from=FOLDER` names (`docs/benchmarks`), and simulates a day of all
-live syncs in minutes: passes by their intervals, a share of contacts that changes, a complete listing of each
+Reads `footprint.json` from the folder of results, or the one that `--set scale.from=FOLDER` names, and simulates a day
+of all live syncs in minutes: passes by their intervals, a share of contacts that changes, a complete listing of each
 connection a day; then how many cores keep passes within a minute of their time, and how long it takes until all is well
 after an hour's outage.
 
@@ -172,7 +172,7 @@ async def measure(options: Options) -> Result:
         connections=tenants * options.number("each", usual=20, quick=5),
         contacts=options.number("people", usual=1_000_000_000, quick=1_000_000),
     )
-    folder = Path(options.words("from", usual=("docs/benchmarks",))[0])
+    folder = Path(options.words("from", usual=(str(options.folder),))[0])
     costs = Costs.of(load(folder / "footprint.json"))
     intervals = options.numbers("intervals", usual=(15, 60, 240), quick=(60,))
     figures = [figure for each in intervals for figure in _of_interval(fleet, costs, each)]

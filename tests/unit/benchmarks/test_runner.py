@@ -74,6 +74,8 @@ def test_options_are_read_by_their_kind() -> None:
     assert options.number("kills", usual=1, quick=2) == 2
     assert options.numbers("sizes", usual=(9,), quick=(8,)) == (1, 2)
     assert options.words("sides", usual=("all",)) == ("dlt",)
+    both = Options(further={"contacts": "1", "growth.contacts": "2"})
+    assert [both.of(name).further["contacts"] for name in ("growth", "codec")] == ["2", "1"]
     assert (options.times(5), Options().times(5), Options(runs=3).times(5)) == (1, 5, 3)
 
 
