@@ -1,8 +1,18 @@
 """One identity for a card, however its address is spelled."""
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from contactsync.activities.sources.carddav_paths import at, path_of, raw_path, same_collection
+from contactsync.activities.sources.carddav_paths import (
+    at,
+    canonical,
+    path_of,
+    raw_path,
+    resolved,
+    respelled,
+    same_collection,
+)
 from contactsync.errors import SourceMisbehaved
 
 BASE = "https://dav.example/remote.php/dav/user@x/book/"
@@ -56,3 +66,23 @@ def test_addresses_that_are_none(href: str) -> None:
     """An address that cannot be read is the source's fault."""
     with pytest.raises(SourceMisbehaved):
         path_of(BASE, href)
+
+
+@given(st.text(st.sampled_from("ab9/.-_~!$&'()*+,;=:@%2F?#[ä \\\n"), max_size=12).map("/".__add__))
+@example("//host/a")
+@example("/a/../b")
+@example("/a/./b")
+@example("/a//b")
+@example("/a;b")
+@example("/a\n")
+@settings(max_examples=1_000)
+def test_plain_paths_need_no_reading(href: str) -> None:
+    """A path that looks plain is what it would be read as."""
+    assert canonical(href) == respelled(href)
+    try:
+        slow = resolved(BASE, href)
+    except SourceMisbehaved:
+        with pytest.raises(SourceMisbehaved):
+            raw_path(BASE, href)
+    else:
+        assert raw_path(BASE, href) == slow

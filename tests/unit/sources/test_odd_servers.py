@@ -222,6 +222,21 @@ async def test_unchanged_etags_are_not_downloaded() -> None:
     assert server.fetched == 2
 
 
+async def test_tokens_spare_everything_else() -> None:
+    """Where changes are listed by token, no pass asks for ctags or for the token itself: telling them may cost as much
+    as listing all cards."""
+    server, replica = filled(3, Oddities(has_ctag=True)), Replica()
+    async with opened(server, replica) as source:
+        await replica.follow(source)
+        assert not [seen for seen in server.seen if "getctag" in seen.body or "<d:sync-token/>" in seen.body]
+        server.seen.clear()
+        await replica.follow(source)
+        assert [seen.method for seen in server.seen] == ["PROPFIND", "REPORT"]
+        server.put("c0@x y.vcf", card(0, name="Changed"))
+        await replica.follow(source)
+    assert held(replica)["c0"] == "Changed"
+
+
 async def test_ctag_spares_the_listing() -> None:
     """Where there are no sync tokens, a ctag that has not changed spares the listing."""
     server, replica = filled(3, Oddities(has_sync=False, has_ctag=True)), Replica()

@@ -149,10 +149,11 @@ class CardDavSource:
         return known.model_copy(update={"books": tuple(chosen), "walk": first})
 
     async def _find_again(self, known: Cursor) -> list[Book]:
+        ctags = any(not book.by_token for book in known.books)
         try:
-            found = await self._discovery.books(known.places)
+            found = await self._discovery.books(known.places, ctags=ctags)
         except SourceAddressWrong:  # the account may have moved on its server
-            found = await self._discovery.books(await self._discovery.places())
+            found = await self._discovery.books(await self._discovery.places(), ctags=ctags)
         self._require_books(found)
         self._require_known(known.books, found)
         return found

@@ -34,14 +34,13 @@ class Place(Frozen):
 class Book(Frozen):
     """An address book. `path` is its identity; `token` and `ctag` say what of it is held (empty: nothing known).
 
-    `offered` and `offered_ctag` are those that its properties named when the pass began.
+    `offered_ctag` is the one that its properties named when the pass began, where it was asked for.
     """
 
     path: str
     url: str
     sync: bool = False
     vcard4: bool = False
-    offered: str = ""
     offered_ctag: str = ""
     token: str = ""
     ctag: str = ""

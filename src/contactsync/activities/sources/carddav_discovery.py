@@ -32,11 +32,10 @@ HOME_SET: Final = CARD + "addressbook-home-set"
 PRINCIPAL: Final = DAV + "current-user-principal"
 REPORTS: Final = DAV + "supported-report-set"
 DATA_TYPES: Final = CARD + "supported-address-data"
-SYNC_TOKEN: Final = DAV + "sync-token"
 CTAG: Final = CALENDARSERVER + "getctag"
 
 _WHO: Final = (RESOURCE_TYPE, PRINCIPAL, HOME_SET)
-_WHAT: Final = (RESOURCE_TYPE, REPORTS, DATA_TYPES, SYNC_TOKEN, CTAG)
+_WHAT: Final = (RESOURCE_TYPE, REPORTS, DATA_TYPES)
 _NOTHING_HERE: Final = frozenset({400, 403, 404, 405, 406, 409, 410, 412, 415, 422, 501})
 _MAX_BYTES: Final = 8 * 1024 * 1024
 
@@ -119,11 +118,21 @@ class Discovery:
         here = await self._ask(root)
         return here is not None and here[1].href_in(PRINCIPAL) != ""
 
-    async def books(self, places: tuple[Place, ...]) -> list[Book]:
-        """The address books at these places, by path, without those that the settings leave out."""
+    async def books(self, places: tuple[Place, ...], *, ctags: bool = False) -> list[Book]:
+        """The address books at these places, by path, without those that the settings leave out.
+
+        Ctags (`ctags`: some will be needed) are asked for only where changes are not listed by token: a server such as
+        Radicale reads every card to tell one.
+        """
+        if ctags or self._settings.sync != "auto":
+            return await self._books(places, (*_WHAT, CTAG))
+        found = await self._books(places, _WHAT)
+        return found if all(book.sync for book in found) else await self._books(places, (*_WHAT, CTAG))
+
+    async def _books(self, places: tuple[Place, ...], names: tuple[str, ...]) -> list[Book]:
         found: dict[str, Book] = {}
         for place in places:
-            answer = await self._propfind(place.url, place.depth, _WHAT)
+            answer = await self._propfind(place.url, place.depth, names)
             if answer is None:
                 raise SourceAddressWrong(BOOK_GONE)
             for reply in parse_multistatus(answer.body).replies:
@@ -148,7 +157,6 @@ def _book(base: str, reply: Reply) -> Book:
         url=at(base, raw_path(base, reply.href)),
         sync=_lists_sync(reply),
         vcard4=_offers_vcard4(reply),
-        offered=reply.text(SYNC_TOKEN),
         offered_ctag=reply.text(CTAG),
     )
 

@@ -30,6 +30,7 @@ from contactsync.errors import SourceAddressWrong, SourceMisbehaved
 
 ETAG: Final = DAV + "getetag"
 RESOURCE_TYPE: Final = DAV + "resourcetype"
+SYNC_TOKEN: Final = DAV + "sync-token"
 
 _GONE: Final = frozenset({404, 410})
 _INSUFFICIENT_STORAGE: Final = 507
@@ -100,6 +101,7 @@ class Listing:
             SourceMisbehaved: the listing is cut short: nothing may be concluded from it.
             SourceUnavailable, SourceThrottled, CredentialsRejected.
         """
+        token = await self._offered_token(book) if book.by_token else ""
         answer = await self._ask("PROPFIND", book, "1", propfind((ETAG, RESOURCE_TYPE)))
         if answer.status != 207:
             raise refusal(answer)
@@ -108,7 +110,13 @@ class Listing:
             raise SourceMisbehaved("the source cuts its listing short and offers no way to the rest")
         if not any(same_collection(_path(reply, answer.url), book.path) for reply in found.replies):
             raise SourceMisbehaved("the source's listing lacks the address book itself")
-        return Round(members(found, answer.url, book, removals=False), book.offered if book.by_token else "")
+        return Round(members(found, answer.url, book, removals=False), token)
+
+    async def _offered_token(self, book: Book) -> str:
+        """The token that the address book's properties name; empty where they name none."""
+        answer = await self._ask("PROPFIND", book, "0", propfind((SYNC_TOKEN,)))
+        replies = (await _parsed(answer, book)).replies if answer.status == 207 else ()
+        return next((reply.text(SYNC_TOKEN) for reply in replies), "")
 
     async def _report(self, book: Book, token: str, limit: int | None) -> Answer:
         return await self._ask("REPORT", book, "0", sync_collection(token, limit))

@@ -5,6 +5,7 @@ identity is the path alone, each segment decoded and encoded again in one way; h
 reverse proxies get them wrong and providers move accounts between hosts.
 """
 
+import re
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes, urlsplit, urlunsplit
 
@@ -12,6 +13,9 @@ from contactsync.activities.sources.carddav_xml import absolute
 from contactsync.errors import SourceMisbehaved
 
 _SAFE: Final = "!$&'()*+,;=:@"  # what RFC 3986 §3.3 lets stand in a segment, so that ids stay readable
+
+_PLAIN: Final = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*)+/?")
+"""Paths that are what they will be: no host, nothing to resolve, encoded nowhere. Nearly all that servers name."""
 
 
 def path_of(base: str, href: str) -> str:
@@ -21,6 +25,11 @@ def path_of(base: str, href: str) -> str:
 
 def raw_path(base: str, href: str) -> str:
     """The path of `href` as the server spells it, for asking the server again."""
+    return href if _PLAIN.fullmatch(href) else resolved(base, href)
+
+
+def resolved(base: str, href: str) -> str:
+    """`raw_path`, whatever the href looks like."""
     try:
         return urlsplit(absolute(base, href)).path or "/"
     except ValueError:
@@ -29,6 +38,11 @@ def raw_path(base: str, href: str) -> str:
 
 def canonical(path: str) -> str:
     """One spelling for a path; an encoded slash stays encoded, since it is no separator."""
+    return path if _PLAIN.fullmatch(path) else respelled(path)
+
+
+def respelled(path: str) -> str:
+    """`canonical`, whatever the path looks like."""
     return "/".join(quote(unquote_to_bytes(segment), safe=_SAFE) for segment in path.split("/"))
 
 

@@ -39,7 +39,7 @@ class CardDavSettings(SourceSettings):
     sync_limit: int | None = Field(default=None, ge=1, le=10_000)
     """Ask for at most so many changes at a time. Leave it unset: some servers lose the rest in silence."""
 
-    multiget: int = Field(default=50, ge=1, le=500)
+    multiget: int = Field(default=100, ge=1, le=500)
     """Cards asked for in one request."""
 
     whole_cards: bool = False
