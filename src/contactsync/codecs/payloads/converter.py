@@ -4,6 +4,7 @@ Conversion errors are constant: pydantic's and the JSON encoder's own texts quot
 would log them and put them into history in clear.
 """
 
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -49,10 +50,18 @@ class QuietJSONConverter(PydanticJSONPlainPayloadConverter):
 
 
 class MessageConverter(CompositePayloadConverter):
-    """Framed messages, then what `temporalio.contrib.pydantic` converts."""
+    """Framed messages, then what `temporalio.contrib.pydantic` converts.
+
+    The SDK makes one for each payload, so all of them share their converters, which keep nothing of a payload.
+    """
 
     def __init__(self) -> None:
-        super().__init__(FramedPayloadConverter(), *_pydantic_converters())
+        super().__init__(*_converters())
+
+
+@cache
+def _converters() -> tuple[EncodingPayloadConverter, ...]:
+    return FramedPayloadConverter(), *_pydantic_converters()
 
 
 def _pydantic_converters() -> list[EncodingPayloadConverter]:
