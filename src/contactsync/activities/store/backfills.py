@@ -200,8 +200,7 @@ class Backfills:
                 return PageResult(counts=Counts(), done=False, redo=True)
             guard = work.guard()
             async with work.undone_if_dry():
-                sets_aside = progress["sets_aside"] or page.sets_aside
-                counts = await PageCommit(connection, sealer, guard.stamp, guard, sets_aside).apply(page)
+                counts = await PageCommit(connection, sealer, guard.stamp, guard).apply(page)
             counts = counts.model_copy(update={"pages": 1, "downloaded": head.downloaded})
             result = PageResult(counts=counts, done=head.done)
             await _advance(work, head, result)

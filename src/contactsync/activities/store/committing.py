@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from contactsync.activities.messages import Counts
-from contactsync.activities.store.changes import Alias, CleanChange, Quarantine
+from contactsync.activities.store.changes import Alias, CleanChange
 from contactsync.activities.store.guard import DeleteGuard
 from contactsync.activities.store.merging import (
     Deed,
@@ -45,11 +45,6 @@ class Prepared:
     changes: Sequence[CleanChange]
     parts: Sequence[Part]
 
-    @property
-    def sets_aside(self) -> bool:
-        """Whether it puts anything into quarantine."""
-        return any(isinstance(change, Quarantine) for change in self.changes)
-
 
 def prepare(sealer: TenantSealer, connection_id: UUID, changes: Sequence[CleanChange]) -> Prepared:
     """A page, ready to be applied."""
@@ -70,13 +65,12 @@ def _named(changes: Sequence[CleanChange]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class PageCommit:
-    """Writes one page's rows. `sets_aside`: whether anything of the connection may be in quarantine."""
+    """Writes one page's rows."""
 
     connection: Transaction
     sealer: TenantSealer
     stamp: Stamp
     guard: DeleteGuard
-    sets_aside: bool
 
     async def apply(self, page: Prepared) -> Counts:
         """Rows, look-ups, aliases and quarantine entries of a page; answers what was done to contacts.
@@ -113,8 +107,9 @@ class PageCommit:
         unchanged = await writer.see(part.indexes(seen)) if seen else 0
         told = {name: folded for name, folded in part.page.items() if name not in seen} if seen else part.page
         counts = await self._tell(writer, part, told) if told else Counts()
-        if self.sets_aside and (well := [name for name, folded in part.page.items() if folded.quarantine is None]):
-            await writer.clear_quarantine(part.indexes(well))
+        await writer.clear_quarantine(
+            part.indexes(name for name, folded in part.page.items() if folded.quarantine is None)
+        )
         return counts.plus(Counts(unchanged=unchanged))
 
     def _seen_only(self, part: Part) -> Set[str]:

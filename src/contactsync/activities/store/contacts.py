@@ -69,8 +69,7 @@ class Contacts:
             if earlier is not None:
                 return earlier
             guard = await _guard(connection, head, progress)
-            sets_aside = progress["sets_aside"] or page.sets_aside
-            counts = await PageCommit(connection, sealer, guard.stamp, guard, sets_aside).apply(page)
+            counts = await PageCommit(connection, sealer, guard.stamp, guard).apply(page)
             counts = counts.plus(await _end(connection, head, guard)) if head.done else counts
             counts = counts.model_copy(update={"pages": 1, "downloaded": head.downloaded})
             result = PageResult(counts=counts, done=head.done)

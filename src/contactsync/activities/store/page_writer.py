@@ -45,6 +45,23 @@ async def read_held(connection: Transaction, stamp: Stamp, indexes: Sequence[byt
     return {row[0]: Held._make(row) for row in rows}
 
 
+def places_of(sealer: TenantSealer, kind: str, forms: Sequence[tuple[str, UUID]]) -> list[Place]:
+    """Where contacts are found by their addresses of a kind, each a normal form and its contact's id."""
+    epoch, indexes = sealer.index_epoch, sealer.indexes(kind, (form for form, _ in forms))
+    return [(kind, epoch, index, contact_id) for index, (_, contact_id) in zip(indexes, forms, strict=True)]
+
+
+async def add_lookups(connection: Transaction, tenant_id: UUID, places: Sequence[Place]) -> None:
+    """Contacts are found here from now on; all places are of one epoch."""
+    if not places:
+        return
+    columns: list[list[bytes] | list[UUID]] = []
+    for kind in (EMAIL, PHONE):
+        found = [place for place in places if place[0] == kind]
+        columns += [[place[2] for place in found], [place[3] for place in found]]
+    await connection.execute(_SQL["add_lookups"], tenant_id, places[0][1], *columns)
+
+
 @dataclass(frozen=True, slots=True)
 class PageWriter:
     """Writes inside the transaction that holds its connection's lock."""
@@ -77,7 +94,8 @@ class PageWriter:
 
     async def clear_quarantine(self, indexes: Sequence[bytes]) -> None:
         """What arrived well, or is gone, is set aside no longer."""
-        await self.connection.execute(_SQL["clear_quarantine"], *self.stamp.ref, indexes, self.stamp.observed)
+        if indexes and await self.connection.fetchval(_SQL["has_quarantine"], *self.stamp.ref):
+            await self.connection.execute(_SQL["clear_quarantine"], *self.stamp.ref, indexes, self.stamp.observed)
 
     async def _write_rows(self, query: str, decisions: Sequence[Decision]) -> None:
         if not decisions:
@@ -129,11 +147,10 @@ class PageWriter:
         """Only what differs is written: most contacts that change keep their addresses."""
         wanted = set(self._places(plan.of(Deed.UPDATE)))
         held = await self._held_lookups([decision.contact_id for decision in plan.of(Deed.UPDATE, Deed.DELETE)])
-        first = self._places(plan.of(Deed.ADD))
-        for query, places in (("drop_lookups", held - wanted), ("add_lookups", [*first, *(wanted - held)])):
-            if places:
-                columns = map(list, zip(*places, strict=True))
-                await self.connection.execute(_SQL[query], self.stamp.tenant_id, *columns)
+        if left := held - wanted:
+            columns = map(list, zip(*left, strict=True))
+            await self.connection.execute(_SQL["drop_lookups"], self.stamp.tenant_id, *columns)
+        await add_lookups(self.connection, self.stamp.tenant_id, [*self._places(plan.of(Deed.ADD)), *(wanted - held)])
 
     async def _held_lookups(self, contact_ids: Sequence[UUID]) -> set[Place]:
         if not contact_ids:
@@ -147,11 +164,7 @@ class PageWriter:
         found = [(contact_id, state) for contact_id, state in states if isinstance(state, Upsert)]
         emails = [(form, contact_id) for contact_id, state in found for form in set(state.emails)]
         phones = [(form, contact_id) for contact_id, state in found for form in set(state.phones)]
-        return [*self._places_of(EMAIL, emails), *self._places_of(PHONE, phones)]
-
-    def _places_of(self, kind: str, forms: Sequence[tuple[str, UUID]]) -> list[Place]:
-        epoch, indexes = self.sealer.index_epoch, self.sealer.indexes(kind, (form for form, _ in forms))
-        return [(kind, epoch, index, contact_id) for index, (_, contact_id) in zip(indexes, forms, strict=True)]
+        return [*places_of(self.sealer, EMAIL, emails), *places_of(self.sealer, PHONE, phones)]
 
     async def _set_quarantine(self, plan: Plan) -> None:
         entries = [

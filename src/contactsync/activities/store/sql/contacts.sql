@@ -82,9 +82,16 @@ WHERE tenant_id = $1
 
 -- name: add_lookups
 -- They are found here now.
-INSERT INTO contactsync.contact_lookup (tenant_id, kind, epoch, blind_index, contact_id)
-SELECT $1, kind, epoch, blind_index, contact_id
-FROM unnest($2::text[], $3::int[], $4::bytea[], $5::uuid[]) AS page (kind, epoch, blind_index, contact_id)
+INSERT INTO contactsync.contact_lookup (tenant_id, epoch, kind, blind_index, contact_id)
+SELECT $1::uuid, $2::integer, 'email', blind_index, contact_id
+FROM unnest($3::bytea[], $4::uuid[]) AS email (blind_index, contact_id)
+UNION ALL
+SELECT $1::uuid, $2::integer, 'phone', blind_index, contact_id
+FROM unnest($5::bytea[], $6::uuid[]) AS phone (blind_index, contact_id)
+
+-- name: has_quarantine
+-- Whether anything of the connection is set aside. Most have nothing, and a page's indexes need not be sent then.
+SELECT EXISTS (SELECT FROM contactsync.quarantine WHERE tenant_id = $1 AND connection_id = $2)
 
 -- name: clear_quarantine
 -- What arrived well, or is gone, is set aside no longer.

@@ -3,10 +3,7 @@
 -- name: lock_progress
 -- Where the connection stands; whoever holds this lock is the connection's only writer.
 SELECT p.epoch, p.pass_id, p.page, p.open, p.cursor, p.generation, p.swept_generation, p.hold_id, p.result,
-    c.interval_seconds, c.jitter_seconds, c.paused, t.disabled_at,
-    EXISTS (
-        SELECT FROM contactsync.quarantine q WHERE q.tenant_id = p.tenant_id AND q.connection_id = p.connection_id
-    ) AS sets_aside
+    c.interval_seconds, c.jitter_seconds, c.paused, t.disabled_at
 FROM contactsync.progress p
 JOIN contactsync.connection c USING (tenant_id, connection_id)
 JOIN contactsync.tenant t USING (tenant_id)
