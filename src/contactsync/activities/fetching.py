@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from temporalio import activity
 
-from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import FETCH_PAGE, ConnectionRef, FetchRequest, Page, PageHead
 from contactsync.activities.pages import raw_body, raw_records
@@ -23,7 +22,7 @@ from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.sources.source import Capabilities, Changed, FetchedPage, PageLimits
 from contactsync.activities.store.budgets import Budgets, Call, Lane, budget_account
 from contactsync.activities.store.cursors import Cursor, mask_of, open_cursor, seal_cursor
-from contactsync.activities.store.directory import Connection, Directory
+from contactsync.activities.store.directory import Connection, Directory, TenantPolicy
 from contactsync.activities.store.passes import Passes
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.rows import TenantSealer
@@ -39,7 +38,7 @@ class Job:
 
     request: FetchRequest
     connection: Connection
-    fields: Fields
+    policy: TenantPolicy
     sealer: TenantSealer
     cursor: Cursor | None
 
@@ -47,6 +46,11 @@ class Job:
     def ref(self) -> ConnectionRef:
         """The connection."""
         return ConnectionRef(tenant_id=self.request.tenant_id, connection_id=self.request.connection_id)
+
+    @property
+    def mask(self) -> str:
+        """What the page is read and cleaned by."""
+        return mask_of(self.policy.fields, self.policy.default_region)
 
     @property
     def is_first(self) -> bool:
@@ -119,15 +123,15 @@ class Fetching:
         connection = await directory.get_connection(request.connection_id, request.tenant_id)
         sealer = await self.ring.tenant_sealer(request.tenant_id)
         cursor = open_cursor(sealer, request.connection_id, request.cursor) if request.cursor else None
-        return Job(request, connection, tenant.policy.fields, sealer, cursor)
+        return Job(request, connection, tenant.policy, sealer, cursor)
 
     async def _ask(self, job: Job, meter: Meter) -> Fetched:
         part, cursor = job.request.part, job.cursor
         as_of = await Passes(self.database).swept_generation(job.ref) if part else 0
-        reread = part is None and _reads_anew(cursor, mask_of(job.fields), job.request.page)
+        reread = part is None and _reads_anew(cursor, job.mask, job.request.page)
         reach = Reach(self.database, self.ring, self.addresses, self.secrets)
         anew = reread or job.is_first
-        async with reach.source(job.connection, job.fields, meter, part=part, reread=anew) as source:
+        async with reach.source(job.connection, job.policy.fields, meter, part=part, reread=anew) as source:
             asked = cursor if part or not self._lists_anew(job, source.capabilities) else None
             page = await source.fetch(asked.source if asked else None, self._limits_of(job.connection))
         return Fetched(page, asked, reread, as_of)
@@ -137,7 +141,7 @@ class Fetching:
         cursor = job.cursor
         if cursor is None or job.request.page != 1:
             return False
-        if cursor.mask and cursor.mask != mask_of(job.fields):
+        if cursor.mask and cursor.mask != job.mask:
             return True
         if cursor.full or can.reconcile_seconds is None or cursor.listed_at is None:
             return False
@@ -166,7 +170,7 @@ class Fetching:
             full=goes_on,
             source=page.cursor,
             listed_at=self.clock() if begins or listed_at is None else listed_at,
-            mask=_mask_after(asked, mask_of(job.fields), is_read_anew=begins and fetched.reread),
+            mask=_mask_after(asked, job.mask, is_read_anew=begins and fetched.reread),
             reread=fetched.reread and not page.done,
             first=goes_on and job.is_first and (job.cursor is None or not page.restarted),
             trail=trail.followed_by(asked.source if asked else None, page, self.bounds),

@@ -182,6 +182,17 @@ async def test_a_wider_allow_list_reads_every_body_again(prepare: Prepare) -> No
     assert (third.head.full, third.head.changes) == (False, 0)
 
 
+async def test_another_region_reads_every_body_again(prepare: Prepare) -> None:
+    """Numbers without a country code are others under it: that a contact did not change says nothing."""
+    script = Script(listing_then_nothing, cards={"ada": "one", "ben": "two"})
+    bench = await prepare(script)
+    first, _ = await commit_all(bench, None)
+    await bench.directory.set_policy(bench.ref.tenant_id, TenantPolicy(default_region="DE"))
+    second, _ = await commit_all(bench, first.head.cursor)
+    assert second.head.full
+    assert [type(record) for record in load_raw(second.body)] == [RawContact, RawContact]
+
+
 async def test_a_narrower_allow_list_drops_what_is_no_longer_wanted(prepare: Prepare) -> None:
     """The contacts are read again without it, once."""
     script = Script(listing_then_nothing, cards={"ada": "one"})

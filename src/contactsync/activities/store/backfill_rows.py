@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.messages import Counts
-from contactsync.activities.store.cursors import Cursor, baseline_cursor, part_cursor, seal_cursor
+from contactsync.activities.store.cursors import Cursor, baseline_cursor, mask_of, part_cursor, seal_cursor
 from contactsync.activities.store.directory import TenantPolicy
 from contactsync.activities.store.guard import DeleteGuard, Tally
 from contactsync.activities.store.merging import Stamp, cutoff_observation
@@ -163,14 +162,14 @@ class Planning:
         # a pass that is open may have read already what this backfill has yet to read: its pages must win
         cutoff = self.progress["epoch"] - 1 if self.progress["open"] else self.progress["epoch"]
         await self.connection.execute(_SQL["plan"], *place, cutoff, await self._generation(), total)
-        sealed = [None if cursor is None else self._sealed(part_cursor(cursor, self._fields)) for cursor in cursors]
+        sealed = [None if cursor is None else self._sealed(part_cursor(cursor, self._mask)) for cursor in cursors]
         await self.connection.execute(_SQL["add_parts"], *place, sealed)
 
     async def set_baseline(self, baseline: bytes | None) -> None:
         """Live sync goes on from there, if it has no cursor yet and this backfill brings all that was before."""
         if baseline is None or self.row["dry_run"] or self.row["since"] is not None:
             return
-        sealed = self._sealed(baseline_cursor(baseline, self._fields, self.row["at"].timestamp()))
+        sealed = self._sealed(baseline_cursor(baseline, self._mask, self.row["at"].timestamp()))
         await self.connection.execute(_SQL["set_baseline"], *self._ref, sealed)
 
     async def _generation(self) -> int:
@@ -186,5 +185,6 @@ class Planning:
         return self.row["tenant_id"], self.row["connection_id"]
 
     @property
-    def _fields(self) -> Fields:
-        return TenantPolicy.model_validate_json(self.row["policy"]).fields
+    def _mask(self) -> str:
+        policy = TenantPolicy.model_validate_json(self.row["policy"])
+        return mask_of(policy.fields, policy.default_region)

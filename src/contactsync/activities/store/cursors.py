@@ -20,8 +20,8 @@ class Cursor(Message):
     """Where a connection stands. `generation`: that of the newest complete listing; `full` says whether the pages
     after this one still belong to it; `source` is the source's own cursor, opaque.
 
-    `listed_at`: when that listing began, in seconds since the epoch. `mask` stands for the allow-list under which it
-    was read ("": an earlier version did not say); `reread`: it reads all bodies anew; `first`: nothing was held when it
+    `listed_at`: when that listing began, in seconds since the epoch. `mask` stands for the policy under which it was
+    read ("": an earlier version did not say); `reread`: it reads all bodies anew; `first`: nothing was held when it
     began. `trail`: the pages of the pass.
     """
 
@@ -35,22 +35,22 @@ class Cursor(Message):
     trail: Trail = Trail()
 
 
-def mask_of(fields: Fields) -> str:
-    """A short name for an allow-list."""
-    return hashlib.blake2s(",".join(sorted(fields)).encode(), digest_size=8).hexdigest()
+def mask_of(fields: Fields, region: str) -> str:
+    """A short name for what contacts are read and cleaned by: an allow-list, and the region of phone numbers."""
+    return hashlib.blake2s(",".join([*sorted(fields), region]).encode(), digest_size=8).hexdigest()
 
 
-def part_cursor(source: bytes, fields: Fields) -> Cursor:
+def part_cursor(source: bytes, mask: str) -> Cursor:
     """The cursor at which a part of a backfill begins."""
-    return Cursor(generation=0, full=True, source=source, mask=mask_of(fields), reread=True)
+    return Cursor(generation=0, full=True, source=source, mask=mask, reread=True)
 
 
-def baseline_cursor(source: bytes, fields: Fields, now: float) -> Cursor:
+def baseline_cursor(source: bytes, mask: str, now: float) -> Cursor:
     """The cursor of a connection that a backfill lists: live sync goes on from the source's present.
 
     `now` in seconds since the epoch: the listing counts as done, so that live sync does not begin one of its own.
     """
-    return Cursor(generation=0, full=False, source=source, mask=mask_of(fields), listed_at=now)
+    return Cursor(generation=0, full=False, source=source, mask=mask, listed_at=now)
 
 
 def seal_cursor(sealer: TenantSealer, connection_id: UUID, cursor: Cursor) -> bytes:
