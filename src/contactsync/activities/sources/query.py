@@ -7,6 +7,8 @@ first page, ties at page edges, second looks, expired tokens, reconciliation and
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from contactsync.activities.sources.source import (
     Capabilities,
     Changed,
@@ -21,8 +23,7 @@ Instant = int
 """Microseconds since the epoch, in the source's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What the source says of one contact, and when it says that it changed (None: it does not say)."""
 
     change: Changed | Removed | Unreadable | Moved

@@ -47,9 +47,9 @@ def text_of(value: JsonValue) -> str:
     Raises:
         NotEvaluable: it is neither.
     """
+    if isinstance(value, str):
+        return value if value.isascii() and len(value) <= MAX_READ_CHARS else _storable(value)
     match value:
-        case str():
-            return value if value.isascii() and len(value) <= MAX_READ_CHARS else _storable(value)
         case None:
             return ""
         case bool():
@@ -100,7 +100,12 @@ def listed(make: Callable[[JsonValue], Made]) -> Callable[[JsonValue], JsonValue
 
     The function raises NotEvaluable and UnreadableContact.
     """
-    return lambda value: [made for item in items_of(value) if (made := make(item)) is not None]
+
+    def made_of(value: JsonValue) -> JsonValue:
+        items = [value] if isinstance(value, str) and value else items_of(value)
+        return [made for item in items if (made := make(item)) is not None]
+
+    return made_of
 
 
 def email(item: JsonValue) -> Made:

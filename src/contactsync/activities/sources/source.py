@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 from contactsync.activities.contacts.contact import Contact, Fields, read
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.addresses import AddressRules
@@ -19,13 +21,12 @@ from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.sources.tokens import Tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """A contact as the source has it now: `content` is its JSON (`contact.written`). `etag` is opaque; `version` only
     where the source's own are ordered."""
 
     source_id: str
-    content: bytes = field(repr=False)
+    content: bytes
     etag: str | None = None
     version: int | None = None
 
@@ -33,6 +34,9 @@ class Changed:
     def contact(self) -> Contact:
         """The contact, read from its JSON."""
         return read(self.content)
+
+    def __repr__(self) -> str:
+        return f"Changed({self.source_id!r}, etag={self.etag!r}, version={self.version!r})"
 
 
 @dataclass(frozen=True, slots=True)
