@@ -229,15 +229,14 @@ def _figures(found: Mapping[tuple[str, str], Sequence[Taken]]) -> list[Figure]:
 
 
 def _ratios(found: Mapping[tuple[str, str], Sequence[Taken]]) -> list[Ratio]:
-    middles = {key: median(each.seconds for each in taken) for key, taken in found.items()}
-    return [
-        Ratio(
-            f"{name}: contactsync / vdirsyncer",
-            middles["vdirsyncer", name] / middles["contactsync", name],
-            _AIMS.get(name, ""),
-        )
-        for name in (FIRST, UNCHANGED, CHANGED)
-    ]
+    ratios: list[Ratio] = []
+    for name in (FIRST, UNCHANGED, CHANGED):
+        ours, theirs = found["contactsync", name], found["vdirsyncer", name]
+        clock = median(each.seconds for each in theirs) / median(each.seconds for each in ours)
+        cpu = median(each.cpu + each.server for each in theirs) / median(each.cpu + each.server for each in ours)
+        ratios.append(Ratio(f"{name}: contactsync / vdirsyncer", clock, _AIMS.get(name, "")))
+        ratios.append(Ratio(f"{name}: contactsync / vdirsyncer, by CPU, Radicale's too", cpu))
+    return ratios
 
 
 def _user(side: Side, run: int) -> str:
