@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from base64 import b64encode, urlsafe_b64decode
+from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
@@ -19,6 +20,8 @@ _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 # an unfinished string reaches to the end, and nothing backtracks: the time is linear whatever is sent
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
+
+_USUAL: Final = {"metadata", "data"}
 
 JsonPayload = dict[str, object]
 _body: Final = TypeAdapter(dict[str, list[JsonPayload]])
@@ -51,26 +54,47 @@ def to_payload(item: JsonPayload) -> Payload:
     Raises:
         Refused: 400, it is none.
     """
-    if not all(_BASE64.fullmatch(text) for text in _bytes_in(item)):  # protobuf passes over what is none
-        raise Refused(400, "a payload is not proto3 JSON")
+    metadata, data = item.get("metadata", {}), item.get("data", "")
     try:
-        return ParseDict(item, Payload(), ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH)
-    except ParseError:
+        if item.keys() <= _USUAL and isinstance(metadata, dict) and isinstance(data, str):
+            named = cast("JsonPayload", metadata).items()
+            return Payload(metadata={name: _bytes(value) for name, value in named}, data=_bytes(data))
+        return _unusual(item)
+    except (ParseError, ValueError):
         raise Refused(400, "a payload is not proto3 JSON") from None
 
 
-def _bytes_in(item: JsonPayload) -> Iterator[str]:
-    """The texts in a payload's JSON that stand for bytes: its data, and the values of its metadata."""
+def _bytes(text: object) -> bytes:
+    """What stands for bytes (proto3 JSON: base64 in either alphabet, padded or not); protobuf passes over what is none.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(text, str) or not _BASE64.fullmatch(text):
+        raise ValueError("no base64")
+    return urlsafe_b64decode(text + "==")
+
+
+def _unusual(item: JsonPayload) -> Payload:
+    """A payload with more than metadata and data, or with other forms of them, such as `null`."""
     metadata = item.get("metadata")
     values: Iterable[object] = cast("JsonPayload", metadata).values() if isinstance(metadata, dict) else ()
     for value in (item.get("data"), *values):
         if isinstance(value, str):
-            yield value
+            _bytes(value)
+    return ParseDict(item, Payload(), ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH)
 
 
 def to_json(payload: Payload) -> JsonPayload:
     """A payload as JSON."""
-    return MessageToDict(payload)
+    if payload.external_payloads:
+        return MessageToDict(payload)
+    item: JsonPayload = {}
+    if payload.metadata:
+        item["metadata"] = {name: b64encode(value).decode() for name, value in payload.metadata.items()}
+    if payload.data:
+        item["data"] = b64encode(payload.data).decode()
+    return item
 
 
 async def _limited_body(request: Request) -> bytes:
