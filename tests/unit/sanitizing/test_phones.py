@@ -112,7 +112,7 @@ def _written(region: str, chance: random.Random) -> Iterator[str]:
             other = "".join(
                 chance.choice("0123456789") if sign.isdigit() and chance.random() < 0.3 else sign for sign in text
             )
-            yield from (text, other, other[:-1], f"{other}7", f"0{text}", f"{text} x12")
+            yield from (text, other, other[:-1], f"{other}7", f"0{text}", f"1-{text}", f"{text} x12")
 
 
 @pytest.mark.parametrize("region", REGIONS)

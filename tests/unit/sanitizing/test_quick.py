@@ -18,7 +18,22 @@ from tests.unit.contacts.people import NAUGHTY, wild_contacts
 from contactsync.activities.cleaning import long_way
 from contactsync.activities.contacts import contact as models
 from contactsync.activities.contacts import wire
-from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Contact, Field, Note, Phone, written
+from contactsync.activities.contacts.contact import (
+    DEFAULT_FIELDS,
+    Address,
+    Anniversary,
+    Contact,
+    EmailAddress,
+    Field,
+    Link,
+    Name,
+    NameComponent,
+    Note,
+    OnlineService,
+    Organization,
+    Phone,
+    written,
+)
 from contactsync.activities.contacts.limits import MAX_LINE_CHARS, MAX_NOTE_CHARS, MAX_VALUES
 from contactsync.activities.contacts.made_up import made_up_contacts
 from contactsync.activities.contacts.quarantine import UnreadableContact
@@ -150,11 +165,43 @@ def _number(phone: Phone, form: int) -> str:
         Contact(keywords=tuple(f"k{number}" for number in range(MAX_VALUES + 1))),
         Contact(notes=(Note(note="x" * (MAX_NOTE_CHARS + 1)),)),
         Contact(notes=tuple(Note(note=f"{number}{'漢' * 16_000}") for number in range(5))),
+        Contact(name=Name()),
+        Contact(name=Name(full="Ada", components=(NameComponent(kind="given", value=""),))),
+        Contact(organizations=(Organization(),)),
+        Contact(organizations=(Organization(name="Calc", units=("",)),)),
+        Contact(emails=(EmailAddress(address="no address"),)),
+        Contact(emails=(EmailAddress(address="ada@b.com"), EmailAddress(address="ADA@B.com"))),
+        Contact(emails=(EmailAddress(address="ada@b.com", contexts=("nonsense",)),)),
+        Contact(emails=(EmailAddress(address="ada@b.com", contexts=("work", "work")),)),
+        Contact(emails=(EmailAddress(address="ada@b.com", pref=0),)),
+        Contact(emails=(EmailAddress(address="ada@b.com", pref=101),)),
+        Contact(phones=(Phone(number="12"),)),
+        Contact(phones=(Phone(number="030 123456"), Phone(number="+49 30 123456"))),
+        Contact(phones=(Phone(number="030 123456", features=("nonsense",)),)),
+        Contact(addresses=(Address(contexts=("work",)),)),
+        Contact(addresses=(Address(street="Street 1", country_code="gb"),)),
+        Contact(addresses=(Address(street="Street 1", contexts=("nonsense",)),)),
+        Contact(online_services=(OnlineService(service="XMPP"),)),
+        Contact(online_services=(OnlineService(uri="javascript:alert(1)", user="ada"),)),
+        Contact(online_services=(OnlineService(uri="www.calc.example", user="ada"),)),
+        Contact(links=(Link(uri="www.calc.example"),)),
+        Contact(links=(Link(uri="https://calc.example"), Link(uri="https://calc.example", label="x"))),
+        Contact(anniversaries=(Anniversary(kind="birth", date="18151210"),)),
     ],
 )
-def test_what_is_set_aside_folded_or_shortened_goes_the_long_way(contact: Contact) -> None:
-    """The short way sets nothing aside and cuts nothing: it leaves that to the long one."""
+def test_what_is_changed_dropped_folded_or_set_aside_goes_the_long_way(contact: Contact) -> None:
+    """The short way spells addresses and numbers, and nothing else: that it leaves to the long one."""
     assert ShortWay(EVERYTHING).cleaned(written(contact)) is None
+
+
+@pytest.mark.parametrize("field", sorted(set(Field) - DEFAULT_FIELDS))
+def test_what_the_policy_does_not_keep_goes_the_long_way(field: Field) -> None:
+    """A contact with a property that the allow-list does not name is not taken as it is."""
+    name = "online_services" if field is Field.ONLINE_SERVICES else field.value
+    person = next((person for person in PEOPLE if getattr(person, name)), Contact(members=("urn:1",)))
+    contact = Contact.model_validate({"name": Name(full="Ada"), name: getattr(person, name)})
+    assert ShortWay(EVERYTHING).cleaned(written(contact)) is not None
+    assert ShortWay(Policy()).cleaned(written(contact)) is None
 
 
 def test_what_is_no_contact_goes_the_long_way() -> None:

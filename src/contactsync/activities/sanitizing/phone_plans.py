@@ -51,7 +51,7 @@ def _international(digits: str) -> str | None:
 
 def _national(digits: str, region: str) -> str | None:
     plan = _plan_in(region)
-    if plan is None or plan.idd.match(digits) or digits.startswith(plan.code):
+    if plan is None or plan.idd.match(digits):
         return None
     prefix = plan.prefix.match(digits)
     number = digits[prefix.end() :] if prefix else digits
