@@ -88,4 +88,5 @@ def test_pages_get_their_results(tmp_path: Path) -> None:
     assert "| speed | 1,234 | 1,234 | 1,234 | contacts/s |" in first
     assert "| a / b | 2 | ≥ 4.0 | no |" in first
     assert ("old" in first, "Not taken yet." in first, first.endswith("end\n")) == (False, True, True)
+    assert first.count("<!-- end of results -->") == 2
     assert written(first, tmp_path) == first
