@@ -33,6 +33,7 @@ from temporalio.worker import (
 )
 
 from contactsync import faults, postgres
+from contactsync.activities import heartbeat
 from contactsync.activities.messages import BackfillRef, FetchRequest
 from contactsync.codecs.payloads.framing import Framed
 from contactsync.errors import ContactSyncError
@@ -200,6 +201,7 @@ def work(settings: Mapping[str, object], fault: Fault | None, log: Path, said: C
     _log_to(log)
     postgres.FROZEN_SECONDS = FROZEN_SECONDS
     postgres.TRANSACTION_SECONDS = TRANSACTION_SECONDS
+    heartbeat.FIRST_BEAT_SECONDS = 0.0
     hook = Hook(fault or Fault("nowhere"), said)
     with faults.armed(hook.at):
         asyncio.run(run_worker(Settings.model_validate(settings), [FaultPoints(hook)]))
