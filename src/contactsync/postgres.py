@@ -291,8 +291,8 @@ def new_ids(count: int) -> list[UUID]:
 
 
 async def _leave_as_it_is(_: object) -> None:
-    """What a pooled connection is given back with. Nothing here outlasts its transaction, or it would not be safe behind
-    a pooler either, so there is nothing to reset, which would be another statement for each transaction."""
+    """What a pooled connection is given back with. Nothing here outlasts its transaction, or it would not be safe
+    behind a pooler either, so there is nothing to reset, which would be another statement for each transaction."""
 
 
 async def grant(connection: Transaction, seconds: float) -> None:
