@@ -6,6 +6,7 @@ within one run. Rows at rest are sealed in all. Clients without the codec are ma
 contactsync can make one.
 """
 
+import logging
 import time
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +17,7 @@ from benchmarks.results import Figure, Ratio, Result
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
+from contactsync.codecs.payloads.client_plugin import CORE_LOGGER, quiet_runtime
 from contactsync.codecs.payloads.converter import MessageConverter
 from contactsync.codecs.payloads.failures import SealedFailureConverter
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
@@ -45,6 +47,7 @@ async def measure(options: Options) -> Result:
     contacts = options.number("contacts", usual=20_000, quick=500)
     times = options.times(5)
     configure_logging("json", "WARNING")
+    logging.getLogger(CORE_LOGGER).setLevel(logging.ERROR)  # it warns of unsealed pages: they are not compressed
     found: dict[str, list[Taken]] = {kind: [] for kind in KINDS}
     with temporary_folder(service_user()) as folder:
         stack = await Stack.start(folder / "stack")
@@ -94,7 +97,10 @@ async def unsealed_client(settings: Settings) -> Client:
         payload_converter_class=MessageConverter, failure_converter_class=SealedFailureConverter, payload_codec=None
     )
     return await Client.connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, data_converter=converter
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=converter,
+        runtime=quiet_runtime(),
     )
 
 

@@ -237,14 +237,28 @@ async def test_tokens_spare_everything_else() -> None:
     assert held(replica)["c0"] == "Changed"
 
 
+async def test_the_token_of_the_properties_goes_on() -> None:
+    """Where the empty token is refused, ETags are listed once, and the token that the properties named goes on."""
+    server, replica = filled(3, Oddities(empty_token_status=403)), Replica()
+    async with opened(server, replica) as source:
+        await replica.follow(source)
+        server.seen.clear()
+        server.delete("c0@x y.vcf")
+        await replica.follow(source)
+    assert [seen.method for seen in server.seen] == ["PROPFIND", "REPORT"]
+    assert held(replica).keys() == {"c1", "c2"}
+
+
 async def test_ctag_spares_the_listing() -> None:
     """Where there are no sync tokens, a ctag that has not changed spares the listing."""
     server, replica = filled(3, Oddities(has_sync=False, has_ctag=True)), Replica()
     async with opened(server, replica) as source:
         await replica.follow(source)
+        assert "getctag" in server.seen[2].body  # this server names it unasked too, others do not
         server.seen.clear()
         second = await replica.follow(source)
     assert [seen.headers["depth"] for seen in server.seen] == ["0"]
+    assert "getctag" in server.seen[0].body
     assert second.changes == []
 
 
