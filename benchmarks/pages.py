@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from benchmarks.results import Result, load, told
+from benchmarks.results import Figure, Result, load, told
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 _YES_NO: Final = {None: "", True: "yes", False: "no"}
@@ -42,11 +42,13 @@ def _ratios(result: Result) -> str:
 
 
 def _figures(result: Result) -> str:
-    rows = [
-        f"| {each.name} | {told(each.median)} | {told(each.least)} | {told(each.most)} | {each.unit} |"
-        for each in result.figures
-    ]
+    rows = [f"| {each.name} | {told(each.median)} | {_around(each)} | {each.unit} |" for each in result.figures]
     return "\n".join(("| measure | median | least | most | unit |", "|---|---:|---:|---:|---|", *rows))
+
+
+def _around(figure: Figure) -> str:
+    """The least and the most, where there was more than one run."""
+    return f"{told(figure.least)} | {told(figure.most)}" if len(figure.runs) > 1 else " | "
 
 
 def _drawing(file: Path, beside: str) -> str:

@@ -23,7 +23,13 @@ from matplotlib.axes import Axes
 Json = dict[str, Any]
 
 mpl.use("svg")
-mpl.rcParams |= {"svg.hashsalt": "contactsync", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+mpl.rcParams |= {
+    "svg.hashsalt": "contactsync",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 OURS, OTHERS, GOOD, BAD = "#2a6f97", "#a9b4bd", "#2e7d32", "#b23b3b"
 
 
