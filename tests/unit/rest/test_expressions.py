@@ -4,7 +4,7 @@ import re
 
 import jmespath
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -38,6 +38,12 @@ choices = st.lists(st.lists(steps, min_size=1, max_size=3).map(".".join), min_si
 
 
 @given(json_values, choices, st.sampled_from([" | ", " || "]))
+@example({"a": 0, "b": 1}, ["a", "b"], " || ")
+@example({"a": False, "b": 0.0}, ["a", "b"], " || ")
+@example({"a": [[1], 2, None, [[3]]]}, ["a.[]"], " | ")
+@example({"a": [{"a": 1}, None, {"a": None}, 2]}, ["a.[].a"], " | ")
+@example({"a": [{"a": 1}, None, "x"]}, ["a.[*].{a: @, c: [0]}"], " | ")
+@example([1, 2], ["[-1]", "[0]"], " || ")
 def test_choices_are_those_of_the_library(value: JsonValue, parts: list[str], joined: str) -> None:
     """Indexes, lists, projections, objects, pipes and "or", made into functions, answer as JMESPath does."""
     text = joined.join(re.sub(r"\.\[(?=[\]*0-])", "[", part) for part in parts)

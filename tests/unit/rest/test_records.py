@@ -1,10 +1,10 @@
 """Records of an API as changes of contacts."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
 from pydantic import JsonValue
@@ -312,12 +312,31 @@ def test_whatever_a_record_holds(members: dict[str, JsonValue]) -> None:
     assert len(load_raw(body.content)) == len(records)
 
 
-ITEM_MEMBERS = [
-    *("address", "contexts", "type", "pref", "label", "number", "extension", "features", "name", "units", "kind"),
-    *("street", "locality", "country_code", "full", "service", "uri", "user", "note", "unknown"),
-]
-ITEMS = st.dictionaries(st.sampled_from(ITEM_MEMBERS), TEXTS | st.integers(0, 101) | json_values, max_size=4) | TEXTS
-LIKELY = st.dictionaries(st.sampled_from(MEMBERS), TEXTS | ITEMS | st.lists(ITEMS, max_size=4), max_size=6)
+VALUES = TEXTS | st.lists(TEXTS, max_size=3) | st.integers(-1, 101) | st.booleans()
+
+
+def item(main: str, *others: str) -> st.SearchStrategy[Mapping[str, object]]:
+    """An object with the member that it needs, and perhaps others."""
+    return st.fixed_dictionaries({main: TEXTS}, optional=dict.fromkeys(others, VALUES))
+
+
+ITEMS = {
+    "emails": item("address", "contexts", "type", "pref", "label"),
+    "phones": item("number", "extension", "contexts", "features", "type", "pref", "label"),
+    "organizations": item("name", "units"),
+    "titles": item("name", "kind"),
+    "addresses": item("street", "locality", "country_code", "full", "contexts", "type"),
+    "online_services": item("uri", "service", "user"),
+    "links": item("uri", "label"),
+    "nicknames": item("name", "unknown"),
+    "notes": item("note", "unknown"),
+    "keywords": TEXTS,
+    "kind": TEXTS,
+    "full": TEXTS,
+    "given": TEXTS,
+    "born": TEXTS,
+}
+LIKELY = st.fixed_dictionaries({}, optional={name: each | st.lists(each | TEXTS) for name, each in ITEMS.items()})
 MAPPINGS: list[dict[str, object]] = [
     WHOLE,
     {
@@ -333,6 +352,10 @@ MAPPINGS: list[dict[str, object]] = [
 
 
 @given(LIKELY | st.dictionaries(st.sampled_from(MEMBERS), json_values), st.sampled_from(MAPPINGS))
+@example({"emails": {"address": "a@b.example", "type": "work", "contexts": "home"}}, WHOLE)
+@example({"phones": [{"number": "1", "type": ["cell", "home"], "features": "fax"}, {"number": "", "type": 1}]}, WHOLE)
+@example({"links": {"uri": "x:y", "unknown": "Ada"}}, WHOLE)
+@example({"emails": {"address": "a@b.example", "adress": "Ada"}}, WHOLE)
 def test_the_mapper_answers_as_the_plain_way_does(members: dict[str, JsonValue], table: dict[str, object]) -> None:
     """Library and models, value by value, find the same contact, byte by byte, or the same fault."""
     quick = mapper(EVERYTHING, **table)
