@@ -15,6 +15,7 @@ from typing import Final
 import asyncpg
 from benchmarks.cpu import cpu_seconds, resident_mib
 from benchmarks.end_to_end import standing
+from benchmarks.histories import history_bytes, runs
 from benchmarks.options import Options
 from benchmarks.results import Figure, Ratio, Result
 from benchmarks.sides import ContactSyncSide, Ground, Subject, contactsync_side, warm_up
@@ -145,14 +146,14 @@ async def _state(ground: Ground, side: ContactSyncSide, subject: Subject | None)
 
 
 async def _history(side: ContactSyncSide, subject: Subject) -> tuple[int, Counter[str], float]:
-    handle = side.client.get_workflow_handle(side.sync(subject).workflow_id)
+    client, workflow_id = side.client, side.sync(subject).workflow_id
     actions, events = Counter[str](), 0
-    async for event in handle.fetch_history_events():
-        events += 1
-        if (name := _ACTIONS.get(event.event_type)) is not None:
-            actions[name] += 1
-    described = await handle.describe()
-    return events, actions, float(described.raw_description.workflow_execution_info.history_size_bytes)
+    async for run in runs(client, workflow_id):
+        async for event in run.fetch_history_events():
+            events += 1
+            if (name := _ACTIONS.get(event.event_type)) is not None:
+                actions[name] += 1
+    return events, actions, await history_bytes(client, workflow_id)
 
 
 async def _sizes(ground: Ground) -> tuple[float, float]:

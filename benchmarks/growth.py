@@ -14,10 +14,10 @@ from typing import Final
 
 from benchmarks.cpu import cpu_seconds
 from benchmarks.end_to_end import standing, turned
+from benchmarks.histories import history_bytes
 from benchmarks.options import Options
 from benchmarks.results import Figure, Ratio, Result
-from benchmarks.sides import ContactSyncSide, Subject, contactsync_side
-from temporalio.client import WorkflowHistoryEventFilterType
+from benchmarks.sides import Subject, contactsync_side
 
 _PEAK: Final = re.compile(r"VmHWM:\s+(\d+) kB")
 
@@ -89,7 +89,8 @@ async def _pass_of(contacts: int) -> Grown:
         if await side.held(subject, known) != (contacts, known.job_title):
             raise SystemExit("not everything arrived")
         made = _activities(log) - before
-        return Grown(contacts, seconds, spent, _peak(side.pids[0]), await _history(side, subject), made)
+        history = await history_bytes(side.client, side.sync(subject).workflow_id)
+        return Grown(contacts, seconds, spent, _peak(side.pids[0]), history, made)
 
 
 def _activities(log: Path) -> int:
@@ -101,29 +102,3 @@ def _peak(pid: int) -> float:
     """The most memory that a process ever had, in MiB."""
     found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
-
-
-async def _history(side: ContactSyncSide, subject: Subject) -> float:
-    """Bytes of history of all runs of the subject's workflow, each as the server counts them."""
-    client, workflow_id = side.client, side.sync(subject).workflow_id
-    total, run_id = 0.0, await _first_run(side, workflow_id)
-    while run_id:
-        described = await client.get_workflow_handle(workflow_id, run_id=run_id).describe()
-        total += described.raw_description.workflow_execution_info.history_size_bytes
-        run_id = await _next_run(side, workflow_id, run_id)
-    return total
-
-
-async def _first_run(side: ContactSyncSide, workflow_id: str) -> str:
-    described = await side.client.get_workflow_handle(workflow_id).describe()
-    return described.raw_description.workflow_execution_info.first_run_id
-
-
-async def _next_run(side: ContactSyncSide, workflow_id: str, run_id: str) -> str:
-    """The run that a run went on in; empty for the last."""
-    handle = side.client.get_workflow_handle(workflow_id, run_id=run_id)
-    if (await handle.describe()).close_time is None:  # to ask a run that goes on for its last event is to wait for it
-        return ""
-    closing = WorkflowHistoryEventFilterType.CLOSE_EVENT
-    last = [event async for event in handle.fetch_history_events(event_filter_type=closing)]
-    return last[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
