@@ -29,7 +29,7 @@ def serve(name: str, run: Callable[[Task], None]) -> None:
     for line in sys.stdin:
         try:
             run(Task(**json.loads(line)))
-        except Exception as error:
+        except Exception as error:  # whatever a contender fails by is told to who measures it, and ends it
             print(json.dumps({"error": repr(error)[:500]}), file=answers)
             raise
         print(json.dumps({"done": True}), file=answers)
