@@ -14,15 +14,16 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import httpx
+from benchmarks.cpu import resident_mib
+from benchmarks.histories import history_bytes, runs
 from benchmarks.options import Options
 from benchmarks.results import Figure, Result
+from benchmarks.served import served
 from benchmarks.simulated import folders
 from temporalio.client import Client
 
@@ -36,7 +37,7 @@ from contactsync.workers.backfills import BackfillRun, BackfillRuns
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.demo.run import settings_of
 from contactsync.workers.embedded.folders import service_user, temporary_folder
-from contactsync.workers.embedded.processes import Child, Command
+from contactsync.workers.embedded.processes import Child
 from contactsync.workers.embedded.stack import Stack
 from contactsync.workers.syncs import Sync, Syncs
 from contactsync.workflows.backfill import Backfill as BackfillWorkflow
@@ -67,17 +68,15 @@ class Workers:
         self.child = await self.stack.start_worker(f"worker-{self.kills}")
 
     def by_tenths(self, seconds: float) -> list[float]:
-        """The highest memory in each tenth of so many seconds."""
+        """The highest memory in each tenth of so many seconds; a tenth in which nobody looked is left out."""
         tenths = [
-            [weight for second, weight in self.memory if int(second / seconds * 10) == each] for each in range(10)
+            [weight for second, weight in self.memory if int(second / seconds * 10) == each] for each in range(11)
         ]
-        return [max(weights, default=0.0) for weights in tenths]
+        return [max(weights) for weights in tenths if weights]
 
     def weigh(self) -> None:
         """Note the resident memory of the worker's process."""
-        pages = int(Path(f"/proc/{self.child.pid}/statm").read_text().split()[1])
-        mebibytes = pages * os.sysconf("SC_PAGESIZE") / 2**20
-        self.memory.append((time.perf_counter() - self.began, mebibytes))
+        self.memory.append((time.perf_counter() - self.began, resident_mib((self.child.pid,))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class Histories:
 
     runs: int
     events: int
-    bytes: int
+    bytes: float
     longest_events: int
 
 
@@ -113,22 +112,6 @@ class Scene:
     workers: Workers
     simulated: Child
     url: str
-
-
-@asynccontextmanager
-async def provider(contacts: int, folder: Path) -> AsyncGenerator[tuple[Child, str]]:
-    """The simulated provider, and its address."""
-    argv = (sys.executable, "-m", "benchmarks.simulated", str(contacts), str(PARTS), str(folder))
-    child = await Child.start(Command(argv, log=folder / "provider.log", cwd=Path.cwd()))
-
-    async def listens() -> bool:
-        return (folder / "url").exists()
-
-    try:
-        await child.until(listens, seconds=120)
-        yield child, (folder / "url").read_text()
-    finally:
-        await child.stop()
 
 
 class Users:
@@ -179,13 +162,8 @@ async def held(parts: Parts, ref: ConnectionRef) -> dict[str, int]:
 
 async def histories(client: Client, workflow_id: str) -> Histories:
     """The histories of all runs of a workflow."""
-    events: list[int] = []
-    size = 0
-    async for run in client.list_workflows(f'WorkflowId = "{workflow_id}"'):
-        described = await client.get_workflow_handle(workflow_id, run_id=run.run_id).describe()
-        events.append(described.history_length)
-        size += described.raw_description.workflow_execution_info.history_size_bytes
-    return Histories(len(events), sum(events), size, max(events, default=0))
+    events = [(await run.describe()).history_length async for run in runs(client, workflow_id)]
+    return Histories(len(events), sum(events), await history_bytes(client, workflow_id), max(events))
 
 
 async def new_connection(parts: Parts, url: str) -> Sync:
@@ -219,10 +197,10 @@ async def strike(scene: Scene, run: BackfillRun, contacts: int, kills: int) -> N
     workers, backfills = scene.workers, Backfills(scene.parts.database, scene.parts.ring)
     ref = ConnectionRef(tenant_id=run.sync.tenant_id, connection_id=run.sync.connection_id)
     while True:
+        workers.weigh()
         backfill = await backfills.get(ref, run.backfill_id)
         if backfill.ended_at is not None:
             return
-        workers.weigh()
         counts = backfill.counts
         done = (counts.added + counts.updated + counts.unchanged) / contacts
         if workers.kills < kills and done >= (workers.kills + 1) / (kills + 1):
@@ -251,7 +229,8 @@ async def story(contacts: int, kills: int) -> Measured:
     with temporary_folder(service_user()) as folder:
         place = folder / "provider"
         place.mkdir()
-        async with provider(contacts, place) as (simulated, url), Stack.running(folder / "stack") as stack:
+        serving = served("benchmarks.simulated", str(contacts), str(PARTS), folder=place)
+        async with serving as (simulated, url), Stack.running(folder / "stack") as stack:
             settings = settings_of(stack)
             async with opened(settings) as parts:
                 workers = Workers(stack, await stack.start_worker())

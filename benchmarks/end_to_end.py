@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Final
 
@@ -23,10 +22,10 @@ import httpx
 from benchmarks.cpu import cpu_seconds
 from benchmarks.options import Options
 from benchmarks.results import Figure, Ratio, Result
+from benchmarks.served import served
 from benchmarks.sides import SIDES, Ground, Known, Side, Subject, opened_sides
 
 from contactsync.workers.embedded.folders import service_user, temporary_folder
-from contactsync.workers.embedded.processes import Child, Command
 from contactsync.workers.embedded.stack import Stack
 
 FIRST, UNCHANGED, CHANGED = "first pass", "unchanged pass", "1 % changed pass"
@@ -155,24 +154,10 @@ async def standing(contacts: int, shape: str, processes: int) -> AsyncGenerator[
         place = folder / "source"
         place.mkdir()
         async with AsyncExitStack() as running:
-            url = await running.enter_async_context(_source(contacts, shape, place))
+            serving = served("benchmarks.provider", str(contacts), shape, folder=place)
+            _, url = await running.enter_async_context(serving)
             stack = await running.enter_async_context(Stack.running(folder / "stack"))
             yield Ground(stack, url, shape, processes, place)
-
-
-@asynccontextmanager
-async def _source(contacts: int, shape: str, folder: Path) -> AsyncGenerator[str]:
-    argv = (sys.executable, "-m", "benchmarks.provider", str(contacts), shape, str(folder))
-    child = await Child.start(Command(argv, log=folder / "source.log", cwd=Path(__file__).parents[1]))
-
-    async def listens() -> bool:
-        return (folder / "url").exists()
-
-    try:
-        await child.until(listens, seconds=120)
-        yield (folder / "url").read_text()
-    finally:
-        await child.stop()
 
 
 async def turned(url: str) -> Known:
