@@ -25,6 +25,7 @@ import asyncpg
 import httpx
 import prefect
 from cleaning import Row, cleaned
+from prefect.utilities.annotations import quote
 from protocol import Task, serve
 
 TABLE = "CREATE TABLE IF NOT EXISTS contacts (id text PRIMARY KEY, updated_at text, contact jsonb)"
@@ -58,7 +59,7 @@ async def store(database: str, rows: list[tuple[str, str, str]]) -> None:
 
 @prefect.flow
 async def sync(url: str, database: str, incremental: bool) -> None:
-    """All pages, one after the other."""
+    """All pages, one after the other; `quote` spares Prefect to look for futures in every row, as its manual advises."""
     connection = await asyncpg.connect(database)
     await connection.execute(TABLE)
     newest = await connection.fetchval("SELECT max(updated_at) FROM contacts")
@@ -67,7 +68,7 @@ async def sync(url: str, database: str, incremental: bool) -> None:
     following: str | None = "0"
     while following is not None:
         rows, following = await fetch(url, {**params, "cursor": following})
-        await store(database, clean(rows))
+        await store(database, quote(clean(quote(rows))))
 
 
 def load(task: Task) -> None:
