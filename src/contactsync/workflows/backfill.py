@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contactsync.workflows.backfill_steps import BackfillSteps
     from contactsync.workflows.page_steps import outcome_of
-    from contactsync.workflows.page_walk import PageWalk
+    from contactsync.workflows.page_walk import walk_pages
     from contactsync.workflows.state_attribute import State, tell_state
 
 COMPLETED: Final = "completed"
@@ -191,7 +191,7 @@ class Backfill:
         while waiting and not self.should_stop():
             part = waiting.popleft()
             try:
-                await PageWalk(self._steps.pages(ticket, part.part), self, part.page, part.cursor).run()
+                await walk_pages(self._steps.pages(ticket, part.part), self, part.page, part.cursor)
             except ActivityError as error:
                 self._note(error)
 

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contactsync.errors import SettingsError
     from contactsync.workflows.page_steps import outcome_of
-    from contactsync.workflows.page_walk import PageWalk
+    from contactsync.workflows.page_walk import walk_pages
     from contactsync.workflows.pass_steps import Steps
     from contactsync.workflows.state_attribute import State, tell_state
 
@@ -268,7 +268,7 @@ class ConnectionSync:
         if self._paused is not None and (self._goes_on or ticket.paused is not None):
             return PAUSED
         steps = self._steps.pages(ticket, thorough=self._goes_on)
-        if await PageWalk(steps, self, ticket.page, ticket.cursor).run():
+        if await walk_pages(steps, self, ticket.page, ticket.cursor):
             return COMPLETED
         return PAUSED if self._paused is not None else UNDER_WAY
 

@@ -1,6 +1,7 @@
 """The activities of a page, with their timeouts and retries: the one place where a workflow calls them."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +39,9 @@ LISTING: Final = timedelta(minutes=30)
 
 SOURCE_DOWN_AT_MOST: Final = timedelta(minutes=15)
 """After this a page gives up on its source; what is committed stays, and the work goes on from there later."""
+
+LEAST_WAIT_SECONDS: Final = 0.5
+"""A source or a budget that asks for less would fill the history with questions."""
 
 PEOPLE_PRIORITY: Final = 1
 LIVE_PRIORITY: Final = 2
@@ -110,17 +114,19 @@ class PageSteps:
         )
 
     async def abandon(
-        self, fetching: "asyncio.Task[Page] | None", writing: "asyncio.Task[PageResult] | None" = None
+        self, unneeded: Iterable[asyncio.Task[object]], writing: "asyncio.Task[PageResult] | None" = None
     ) -> None:
-        """Cancel a fetch, let a write end, and wait for both; how they end does not matter any more."""
-        if fetching is not None and not fetching.done():
-            fetching.cancel()
-        if writing is not None and not writing.done() and not self.thorough:
-            writing.cancel()
-        for task in (fetching, writing):
-            if task is not None:
-                with suppress(ActivityError, asyncio.CancelledError):
-                    await task
+        """Cancel what is not needed, let a write end, and wait for all; how they end does not matter any more."""
+        tasks = [*unneeded]
+        for task in tasks:
+            task.cancel()
+        if writing is not None:
+            if not self.thorough:
+                writing.cancel()
+            tasks.append(writing)
+        for task in tasks:
+            with suppress(ActivityError, asyncio.CancelledError):
+                await task
 
     @property
     def _priority(self) -> Priority:

@@ -141,6 +141,34 @@ async def test_a_page_overtaken_by_a_sweep_is_fetched_again(environment: Workflo
     assert script.events.count("fetch 0/4") >= 2
 
 
+async def test_what_was_cleaned_behind_an_overtaken_page_is_thrown_away(environment: WorkflowEnvironment) -> None:
+    """Pages 2 and 3 wait behind page 1, which a sweep overtakes: all three are fetched again, and written once."""
+    script = BackfillScript(pages={0: 3}, redo_at={(0, 1)}, hold_writing=asyncio.Event())
+    async with backfilling(environment, script) as handle:
+        await until(lambda: "fetch 0/3" in script.events)
+        assert script.hold_writing is not None
+        script.hold_writing.set()
+        assert (await handle.result()).outcome == "completed"
+    assert [script.events.count(f"fetch 0/{page}") for page in (1, 2, 3)] == [2, 2, 2]
+    assert script.written == [(0, 1), (0, 2), (0, 3)]
+
+
+async def test_a_page_that_is_being_written_is_written_though_its_backfill_is_cancelled(
+    environment: WorkflowEnvironment,
+) -> None:
+    """The backfill is closed only after that, and its result counts the page."""
+    script = BackfillScript(pages={0: 3}, hold_writing=asyncio.Event())
+    async with backfilling(environment, script) as handle:
+        await until(lambda: "fetch 0/3" in script.events)
+        await handle.cancel()
+        await handle.query(Backfill.progress)
+        assert script.closed == []
+        assert script.hold_writing is not None
+        script.hold_writing.set()
+        result = await handle.result()
+    assert (result.outcome, result.counts.pages, script.written) == ("cancelled", 1, [(0, 1)])
+
+
 async def test_a_budget_that_asks_for_patience_is_waited_for_by_a_timer(skipping: WorkflowEnvironment) -> None:
     """The page is asked for again after its time, which `progress` shows; the other part goes on."""
     script = BackfillScript(pages={0: 2, 1: 2}, waits_at={(0, 2): 3600.0})

@@ -34,6 +34,31 @@ async def test_the_next_page_is_fetched_while_one_is_written(environment: Workfl
         await until(lambda: script.written == [1, 2, 3])
 
 
+async def test_so_many_pages_are_cleaned_ahead_of_a_slow_write_and_no_more(environment: WorkflowEnvironment) -> None:
+    """While page 1 is written, pages 2 and 3 become clean; page 4 is asked for when page 2 is written."""
+    script = Script(pages=9, hold_writing=asyncio.Event())
+    async with syncing(environment, script, next_due=None) as handle:
+        await until(lambda: sorted(script.cleaned) == [1, 2, 3])
+        await handle.query(ConnectionSync.progress)
+        assert (script.events, script.written) == (["open", "fetch 1", "fetch 2", "fetch 3"], [])
+        assert script.hold_writing is not None
+        script.hold_writing.set()
+        await until(lambda: script.written == [*range(1, 10)])
+
+
+async def test_pages_before_an_error_of_the_source_are_written(environment: WorkflowEnvironment) -> None:
+    """However far ahead the error was met: the pass ends after them, with its code."""
+    script = Script(pages=4, hold_writing=asyncio.Event(), fails_at={4: SourceAddressWrong()})
+    async with syncing(environment, script) as handle:
+        asking = asyncio.create_task(handle.execute_update(ConnectionSync.sync_now))
+        await until(lambda: sorted(script.cleaned) == [1, 2, 3])
+        assert script.hold_writing is not None
+        script.hold_writing.set()
+        result = await asking
+    assert (result.outcome, result.counts.pages, script.closed) == ("SourceAddressWrong", 3, ["SourceAddressWrong"])
+    assert script.written == [1, 2, 3]
+
+
 async def test_only_pages_with_contacts_are_cleaned(environment: WorkflowEnvironment) -> None:
     """A page of tombstones, unchanged contacts or nothing goes to the store as it is, in its turn."""
     script = Script(pages=4, quiet=frozenset({1, 3, 4}))

@@ -91,7 +91,21 @@ async def test_a_page_under_way_is_written_while_the_next_one_waits(environment:
         script.waits_at = {2: 36_000.0}
         script.hold_fetching.set()
         await progress_until(handle, lambda progress: progress.waiting_until is not None)
-        assert script.written == [1]
+        await until(lambda: script.written == [1])
+        assert (await handle.query(ConnectionSync.progress)).waiting_until is not None
+
+
+async def test_a_pause_writes_what_was_fetched_ahead_and_no_more(environment: WorkflowEnvironment) -> None:
+    """Three pages were fetched when the pause came: they are written, the pass is closed, nothing else is asked for."""
+    script = Script(pages=9, hold_writing=asyncio.Event())
+    async with syncing(environment, script, next_due=None) as handle:
+        await until(lambda: sorted(script.cleaned) == [1, 2, 3])
+        await handle.signal(ConnectionSync.pause, PauseRequest(reason="operator"))
+        assert script.hold_writing is not None
+        script.hold_writing.set()
+        await until(lambda: script.pauses == ["operator"])
+    assert (script.written, script.closed) == ([1, 2, 3], ["paused"])
+    assert "fetch 4" not in script.events
 
 
 async def test_pages_without_end_pause_the_connection_at_once(skipping: WorkflowEnvironment) -> None:

@@ -1,0 +1,28 @@
+"""Who has pages walked (`page_walk`)."""
+
+from typing import Protocol
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from contactsync.activities.messages import PageHead, PageResult
+
+
+class Guide(Protocol):
+    """Says when to stop and how fast to go, and hears what was committed."""
+
+    def should_stop(self) -> bool:
+        """Whether the page under way is to be the last one."""
+        ...
+
+    def delay(self) -> float:
+        """Seconds until the next page may be asked for."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep for so long, or until there is a reason to look again."""
+        ...
+
+    def committed(self, head: PageHead, result: PageResult) -> None:
+        """A page was written."""
+        ...
