@@ -15,6 +15,7 @@ from temporalio.testing import ActivityEnvironment
 
 from contactsync.activities.cleaning import Cleaning
 from contactsync.activities.fetching import Fetching
+from contactsync.activities.gathering import Gathering
 from contactsync.activities.messages import (
     ConnectionRef,
     Counts,
@@ -45,16 +46,19 @@ Answered = TypeVar("Answered")
 
 LOOPBACK = AddressRules(("127.0.0.0/8",))
 MOST_PAGES = 2_000
+ONE_BY_ONE = Gathering(seconds=0.0)
+"""Each page of the source is a page of the engine's, so that a test can do things in between."""
 
 
 @dataclass(slots=True)
 class Platform:
-    """The activities on one database. `hours` moves the engine's own clock on."""
+    """The activities on one database. `hours` moves the engine's own clock on; `gathering` as `Fetching` has it."""
 
     database: Database
     ring: KeyRing
     hours: float = 0.0
     page_rows: int = 100
+    gathering: Gathering = ONE_BY_ONE
 
     @property
     def directory(self) -> Directory:
@@ -69,8 +73,14 @@ class Platform:
     @property
     def fetching(self) -> Fetching:
         """The fetching activity."""
-        limits = PageLimits(rows=self.page_rows)
-        return Fetching(self.database, self.ring, limits, LOOPBACK, clock=lambda: time.time() + self.hours * 3600)
+        return Fetching(
+            self.database,
+            self.ring,
+            PageLimits(rows=self.page_rows),
+            LOOPBACK,
+            clock=lambda: time.time() + self.hours * 3600,
+            gathering=self.gathering,
+        )
 
     @property
     def storing(self) -> Storing:

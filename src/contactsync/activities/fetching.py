@@ -1,7 +1,8 @@
 """The activity `fetch_page`: one page from a source, minimised, before anything leaves the worker.
 
 What holds for every kind of source is done here, once: the account's budget, complete listings when they are due,
-their generations, and the watch over pages that lead nowhere. docs/sync.md tells the rules.
+their generations, pages of the source gathered into one, and the watch over pages that lead nowhere. docs/sync.md tells
+the rules.
 """
 
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 
 from temporalio import activity
 
+from contactsync.activities.gathering import GATHERING, Gathered, Gathering
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import FETCH_PAGE, ConnectionRef, FetchRequest, Page, PageHead
 from contactsync.activities.pages import raw_body, raw_records
@@ -19,8 +21,8 @@ from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.progress_guard import BOUNDS, Bounds, Trail
 from contactsync.activities.sources.registry import account_of, limits_of
 from contactsync.activities.sources.secrets import Secrets
-from contactsync.activities.sources.source import Capabilities, Changed, FetchedPage, PageLimits
-from contactsync.activities.store.budgets import Budgets, Call, Lane, budget_account
+from contactsync.activities.sources.source import Capabilities, Changed, FetchedPage, PageLimits, Source
+from contactsync.activities.store.budgets import Allowance, Budgets, Call, Lane, budget_account
 from contactsync.activities.store.cursors import Cursor, mask_of, open_cursor, seal_cursor
 from contactsync.activities.store.directory import Connection, Directory, TenantPolicy
 from contactsync.activities.store.passes import Passes
@@ -58,6 +60,11 @@ class Job:
         return self.cursor is None or self.cursor.first
 
     @property
+    def trail(self) -> Trail:
+        """The pages of the pass that came before."""
+        return self.cursor.trail if self.cursor and self.request.page > 1 else Trail()
+
+    @property
     def call(self) -> Call:
         """How the page asks its account's budget. An attempt after a dead one is the same call."""
         kind, settings = self.connection.kind, self.connection.settings
@@ -67,18 +74,34 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """A page as its source gave it, and what it belongs to. `reread`: no body counted as held already."""
+class Place:
+    """Where a page of the source is asked for. `known`: the cursor that the page before it left; `asked`: the one that
+    it is asked with (None: a listing begins). `reread`: no body counts as held; `trail`: the pass's pages so far."""
 
-    page: FetchedPage
+    known: Cursor | None
     asked: Cursor | None
     reread: bool
+    trail: Trail
+
+    @classmethod
+    def after(cls, cursor: Cursor) -> "Place":
+        """Right behind a page of the same fetch."""
+        return cls(cursor, cursor, cursor.reread, cursor.trail)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A page as its source gave it, the cursor that follows it, and the generation that had swept before it."""
+
+    page: FetchedPage
+    after: Cursor
     as_of: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """What `fetch_page` works with. `clock` gives epoch seconds; `bounds` say when pages lead nowhere."""
+    """What `fetch_page` works with. `clock` gives epoch seconds; `bounds` say when pages lead nowhere, and `gathering`
+    how many pages of a source become one."""
 
     database: Database
     ring: KeyRing
@@ -87,6 +110,7 @@ class Fetching:
     tenant_pages: int = DEFAULT_TENANT_PAGES
     clock: Callable[[], float] = time.time
     bounds: Bounds = BOUNDS
+    gathering: Gathering = GATHERING
     secrets: Secrets = field(default_factory=Secrets)
 
     @activity.defn(name=FETCH_PAGE)
@@ -100,41 +124,72 @@ class Fetching:
             return await self._fetch(request)
 
     async def _fetch(self, request: FetchRequest) -> Page:
-        job = await self._job(request)
-        budgets, call, meter = Budgets(self.database, self.tenant_pages), job.call, Meter()
+        job, meter = await self._job(request), Meter()
+        budgets, call = Budgets(self.database, self.tenant_pages), job.call
         wait = await budgets.take(call)
         if wait > 0:
             return waiting(request, wait)
         try:
-            fetched = await self._ask(job, meter)
+            fetched = await self._ask(job, Allowance(budgets, call, meter))
         except SourceThrottled as throttled:
-            if meter.refused_for <= 0:  # the source saw it in a body, which the transport does not read
-                meter.refused(throttled.after_seconds, said_how_long=True)
+            _heed(meter, throttled)
             return waiting(request, max(throttled.after_seconds, await budgets.settle(call, meter)))
         except BaseException:  # a worker that is stopped gives its lease back too
             await budgets.settle(call, meter)
             raise
         await budgets.settle(call, meter)
-        return await self._sealed(job, fetched)
+        sealed_cursor = seal_cursor(job.sealer, request.connection_id, fetched.after)
+        return _page(request, fetched, sealed_cursor)
 
     async def _job(self, request: FetchRequest) -> Job:
         directory = Directory(self.database, self.ring)
-        tenant = await directory.working_tenant(request.tenant_id)
-        connection = await directory.get_connection(request.connection_id, request.tenant_id)
+        tenant, connection = await directory.working_connection(request.tenant_id, request.connection_id)
         sealer = await self.ring.tenant_sealer(request.tenant_id)
         cursor = open_cursor(sealer, request.connection_id, request.cursor) if request.cursor else None
         return Job(request, connection, tenant.policy, sealer, cursor)
 
-    async def _ask(self, job: Job, meter: Meter) -> Fetched:
-        part, cursor = job.request.part, job.cursor
+    async def _ask(self, job: Job, allowance: Allowance) -> Fetched:
+        part, cursor, limits = job.request.part, job.cursor, self._limits_of(job.connection)
         as_of = await Passes(self.database).swept_generation(job.ref) if part else 0
         reread = part is None and _reads_anew(cursor, job.mask, job.request.page)
+        gathered = Gathered(limits, self.gathering)
         reach = Reach(self.database, self.ring, self.addresses, self.secrets)
-        anew = reread or job.is_first
-        async with reach.source(job.connection, job.policy.fields, meter, part=part, reread=anew) as source:
+        lent = reach.source(
+            job.connection,
+            job.policy.fields,
+            allowance.meter,
+            part=part,
+            reread=reread or job.is_first,
+            named=gathered.named,
+        )
+        async with lent as source:
             asked = cursor if part or not self._lists_anew(job, source.capabilities) else None
-            page = await source.fetch(asked.source if asked else None, self._limits_of(job.connection))
-        return Fetched(page, asked, reread, as_of)
+            page = await source.fetch(asked.source if asked else None, limits)
+            after = await self._after(job, Place(cursor, asked, reread, job.trail), page)
+            gathered.add(page)
+            if after.first == job.is_first:
+                after = await self._gather(job, source, gathered, after, allowance)
+        return Fetched(gathered.whole(), after, as_of)
+
+    async def _gather(
+        self, job: Job, source: Source, gathered: Gathered, after: Cursor, allowance: Allowance
+    ) -> Cursor:
+        """Adds what else fits; the cursor that follows it. What fails is left to the next fetch, which begins there."""
+        while gathered.has_room():
+            try:
+                if not await allowance.goes_on():
+                    break
+                page = await source.fetch(after.source, self._limits_of(job.connection))
+                if not gathered.takes(page):
+                    break
+                after = await self._after(job, Place.after(after), page)
+            except SourceThrottled as throttled:
+                _heed(allowance.meter, throttled)
+                break
+            except Exception:  # noqa: BLE001  # whatever it is, what was read before it is worth keeping
+                break
+            gathered.add(page)
+        return after
 
     def _lists_anew(self, job: Job, can: Capabilities) -> bool:
         """Whether a complete listing is to begin though there is a cursor; never inside another one."""
@@ -150,31 +205,31 @@ class Fetching:
     def _limits_of(self, connection: Connection) -> PageLimits:
         return PageLimits(rows=connection.page_rows or self.limits.rows, bytes=self.limits.bytes)
 
-    async def _sealed(self, job: Job, fetched: Fetched) -> Page:
-        after = await self._after(job, fetched)
-        return _page(job.request, fetched, after, seal_cursor(job.sealer, job.request.connection_id, after))
-
-    async def _after(self, job: Job, fetched: Fetched) -> Cursor:
-        """The cursor that follows the page.
+    async def _after(self, job: Job, place: Place, page: FetchedPage) -> Cursor:
+        """The cursor that follows a page of the source.
 
         Raises:
             SourceLoops: the pages lead nowhere.
         """
-        page, asked = fetched.page, fetched.asked
+        known, asked = place.known, place.asked
         begins = page.restarted and job.request.part is None
         goes_on = page.full and not page.done
-        trail = job.cursor.trail if job.cursor and job.request.page > 1 else Trail()
         listed_at = asked.listed_at if asked else None
         return Cursor(
-            generation=await Passes(self.database).next_generation(job.ref) if begins else _generation(job.cursor),
+            generation=await Passes(self.database).next_generation(job.ref) if begins else _generation(known),
             full=goes_on,
             source=page.cursor,
             listed_at=self.clock() if begins or listed_at is None else listed_at,
-            mask=_mask_after(asked, job.mask, is_read_anew=begins and fetched.reread),
-            reread=fetched.reread and not page.done,
-            first=goes_on and job.is_first and (job.cursor is None or not page.restarted),
-            trail=trail.followed_by(asked.source if asked else None, page, self.bounds),
+            mask=_mask_after(asked, job.mask, is_read_anew=begins and place.reread),
+            reread=place.reread and not page.done,
+            first=goes_on and job.is_first and (known is None or not page.restarted),
+            trail=place.trail.followed_by(asked.source if asked else None, page, self.bounds),
         )
+
+
+def _heed(meter: Meter, throttled: SourceThrottled) -> None:
+    if meter.refused_for <= 0:  # the source saw it in a body, which the transport does not read
+        meter.refused(throttled.after_seconds, said_how_long=True)
 
 
 def waiting(request: FetchRequest, seconds: float) -> Page:
@@ -217,7 +272,7 @@ def _generation(cursor: Cursor | None) -> int:
     return cursor.generation if cursor else 0
 
 
-def _page(request: FetchRequest, fetched: Fetched, after: Cursor, sealed_cursor: bytes) -> Page:
+def _page(request: FetchRequest, fetched: Fetched, sealed_cursor: bytes) -> Page:
     page = fetched.page
     body = raw_body(raw_records(page.changes))
     head = PageHead(
@@ -228,7 +283,7 @@ def _page(request: FetchRequest, fetched: Fetched, after: Cursor, sealed_cursor:
         cursor=sealed_cursor,
         done=page.done,
         full=page.full,
-        generation=after.generation,
+        generation=fetched.after.generation,
         changes=len(page.changes),
         downloaded=page.downloaded,
         quarantined=body.quarantined,

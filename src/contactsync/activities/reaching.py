@@ -1,6 +1,6 @@
 """Opens the source of a connection: its settings, its secret, its allow-list and the workbench it is lent."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -36,33 +36,43 @@ class Reach:
         *,
         part: PartRef | None = None,
         reread: bool = False,
+        named: Set[str] = frozenset(),
     ) -> AsyncGenerator[Source]:
         """The connection's source, to be entered. With `reread` nothing counts as held already: all bodies are read.
+        So it is with the contacts that are `named`, which may become more while the source is read.
 
         Raises:
             SettingsError, SecretUnavailable.
         """
         ref = ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.connection_id)
         bench = StoreWorkbench(self.database, self.ring, ref, meter, self.addresses, part=part, secrets=self.secrets)
-        lent = Rereading(bench) if reread else bench
+        lent = Lent(bench, None if reread else named)
         credentials = await credentials_of(connection, self.secrets)
         async with open_source(connection.kind, connection.settings, credentials, fields, lent) as source:
             yield source
 
 
-class Rereading:
-    """A workbench on which nothing is unchanged: another allow-list may want more of a contact than is held."""
+class Lent:
+    """A workbench on which some contacts are never unchanged, or (`anew` is None) none is.
 
-    def __init__(self, bench: Workbench) -> None:
+    Another allow-list may want more of a contact than is held; and of a contact that a page names twice the last word
+    counts, of which what was held before the first one says nothing.
+    """
+
+    def __init__(self, bench: Workbench, anew: Set[str] | None) -> None:
         self._bench = bench
+        self._anew = anew
         self.meter = bench.meter
         self.addresses = bench.addresses
         self.tokens = bench.tokens
         self.secrets = bench.secrets
 
-    async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG002  # the contract's name
+    async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """See `Workbench`."""
-        return frozenset()
+        if self._anew is None:
+            return frozenset()
+        looked_up = {name: etag for name, etag in etags.items() if name not in self._anew} if self._anew else etags
+        return await self._bench.unchanged(looked_up) if looked_up else frozenset()
 
     async def stash(self, parts: Sequence[bytes]) -> UUID:
         """See `Workbench`."""

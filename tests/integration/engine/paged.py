@@ -10,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from contactsync.activities.cleaning import Cleaning
 from contactsync.activities.contacts.contact import Contact, Fields, Name, Note, written
 from contactsync.activities.fetching import Fetching
+from contactsync.activities.gathering import Gathering
 from contactsync.activities.messages import ConnectionRef, FetchRequest, Page, PageResult, PartRef
 from contactsync.activities.pages import clean_changes, load_clean
 from contactsync.activities.sources.addresses import AddressRules
@@ -36,6 +37,8 @@ from contactsync.codecs.keys.ring import KeyRing
 from contactsync.postgres import Database
 
 START = 1_800_000_000.0
+ONE_BY_ONE = Gathering(seconds=0.0)
+"""Each page of the source is a page of the engine's."""
 
 
 class PagedSettings(SourceSettings):
@@ -129,6 +132,8 @@ class Bench:
     connection: Connection
     now: float = START
     bounds: Bounds = BOUNDS
+    gathering: Gathering = ONE_BY_ONE
+    limits: PageLimits = field(default_factory=PageLimits)
 
     @property
     def ref(self) -> ConnectionRef:
@@ -150,7 +155,13 @@ class Bench:
     ) -> Page:
         """The activity, as a worker runs it."""
         fetching = Fetching(
-            self.database, self.ring, PageLimits(), AddressRules(), clock=lambda: self.now, bounds=self.bounds
+            self.database,
+            self.ring,
+            self.limits,
+            AddressRules(),
+            clock=lambda: self.now,
+            bounds=self.bounds,
+            gathering=self.gathering,
         )
         request = FetchRequest(**self.ref.model_dump(), epoch=epoch, page=page, cursor=cursor, part=part)
         return await ActivityEnvironment().run(fetching.fetch_page, request)

@@ -31,14 +31,16 @@ class Window:
 class Meter:
     """Counts requests; the transport feeds it. `clock` gives seconds that never go back.
 
-    `refused_for` is above 0 when the source asked for patience; `said_how_long`: the number is the source's own.
+    `paid`: of the requests, so many were charged to the account while the fetch went on. `refused_for` is above 0 when
+    the source asked for patience; `said_how_long`: the number is the source's own.
     """
 
     requests: int = 0
+    paid: int = 0
     refused_for: float = 0.0
     said_how_long: bool = False
     clock: Callable[[], float] = time.monotonic
-    _heard: dict[str, tuple[Window, float]] = field(default_factory=dict[str, tuple[Window, float]])
+    _heard: dict[str, tuple[Window, float, int]] = field(default_factory=dict[str, tuple[Window, float, int]])
 
     def count(self) -> None:
         """A request is about to be sent."""
@@ -48,7 +50,7 @@ class Meter:
         """An answer said this of its limits; what a later answer says of the same limit replaces it."""
         now = self.clock()
         for window in windows:
-            self._heard[window.name] = (window, now)
+            self._heard[window.name] = (window, now, self.requests)
 
     def refused(self, seconds: float, *, said_how_long: bool) -> None:
         """The source asked to come again later. A source that sees it in a body says so here, as the transport does."""
@@ -59,10 +61,12 @@ class Meter:
     def windows(self) -> tuple[Window, ...]:
         """What the newest answers said, as it stands now."""
         now = self.clock()
-        return tuple(_aged(window, now - heard_at) for window, heard_at in self._heard.values())
+        return tuple(_aged(window, now - at, self.requests - sent) for window, at, sent in self._heard.values())
 
 
-def _aged(window: Window, seconds: float) -> Window:
+def _aged(window: Window, seconds: float, requests: int) -> Window:
+    """The limit so many seconds and requests after an answer told it."""
+    remaining = max(0, window.remaining - requests)
     if window.resets_in is None:
-        return window
-    return replace(window, resets_in=max(0.0, window.resets_in - seconds))
+        return replace(window, remaining=remaining)
+    return replace(window, remaining=remaining, resets_in=max(0.0, window.resets_in - seconds))

@@ -27,7 +27,7 @@ from contactsync.activities.store.budget_rules import (
 from contactsync.codecs.rows import TenantSealer
 from contactsync.postgres import Database, Row, Transaction, load_queries
 
-__all__ = ["BudgetState", "Budgets", "Call", "Lane", "budget_account"]
+__all__ = ["Allowance", "BudgetState", "Budgets", "Call", "Lane", "budget_account"]
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/budgets.sql")
 
@@ -54,6 +54,19 @@ class Call:
     limits: RequestLimits
     lane: Lane
     lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a fetch has of its account, while it holds its lease; `meter` counts what it asks."""
+
+    budgets: "Budgets"
+    call: Call
+    meter: Meter
+
+    async def goes_on(self) -> bool:
+        """See `Budgets.go_on`."""
+        return await self.budgets.go_on(self.call, self.meter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +130,32 @@ class Budgets:
             await connection.execute(_SQL["lock_tenant"], call.ref.tenant_id)
             row = await _standing(connection, call)
             held = await connection.fetchval(_SQL["give_back"], call.ref.tenant_id, call.lease)
-            unpaid = meter.requests - (_RESERVED if held else 0)
-            ledger = charged(refreshed(_ledger(row), call.limits, row["now"]), call.lane, unpaid)
-            ledger = learned(ledger, meter, call.limits)
+            ledger = _spent(row, call, meter, _RESERVED if held else 0)
             await _save(connection, call, ledger)
         if ledger.blocked_until is None:
             return 0.0
         return (ledger.blocked_until - ledger.counted_at).total_seconds()
+
+    async def go_on(self, call: Call, meter: Meter) -> bool:
+        """Whether a fetch that holds its lease may send a further request: as if it asked only now, behind all who
+        wait. What it has sent is charged then, and one more.
+
+        Raises:
+            DatabaseError.
+        """
+        if meter.refused_for > 0:
+            return False
+        if call.limits.are_none and not meter.windows():
+            return True
+        async with self._database.transaction(call.ref.tenant_id) as connection:
+            await connection.execute(_SQL["lock_tenant"], call.ref.tenant_id)
+            row = await _standing(connection, call, anew=True)
+            ledger = _spent(row, call, meter, _RESERVED)
+            if self._wait(row, ledger, call) > 0:
+                return False
+            await _save(connection, call, charged(ledger, call.lane, _RESERVED))
+        meter.paid = meter.requests
+        return True
 
     async def of(self, ref: ConnectionRef, account: bytes, limits: RequestLimits | None = None) -> BudgetState:
         """An account's budget as it stands; without `limits` as it stood when it was last used.
@@ -159,7 +191,15 @@ def budget_account(sealer: TenantSealer, connection_id: UUID, account: str) -> b
     return sealer.index("account", f"account\0{account}" if account else f"connection\0{connection_id}")
 
 
-async def _standing(connection: Transaction, call: Call) -> Row:
+def _spent(row: Row, call: Call, meter: Meter, reserved: int) -> Ledger:
+    """The account after what a fetch has sent, of which so much was charged when it went."""
+    unpaid = meter.requests - meter.paid - reserved
+    ledger = charged(refreshed(_ledger(row), call.limits, row["now"]), call.lane, unpaid)
+    return learned(ledger, meter, call.limits)
+
+
+async def _standing(connection: Transaction, call: Call, *, anew: bool = False) -> Row:
+    """Where a fetch stands; `anew`: as if it had never asked before."""
     row = await connection.fetchrow(
         _SQL["standing"],
         call.ref.tenant_id,
@@ -168,6 +208,7 @@ async def _standing(connection: Transaction, call: Call) -> Row:
         call.lane.value,
         GRACE_SECONDS,
         SOON_SECONDS,
+        anew,
     )
     assert row is not None  # noqa: S101  # the query always answers with one row
     return row

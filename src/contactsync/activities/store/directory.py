@@ -131,10 +131,18 @@ class Directory:
         Raises:
             TenantNotFound, TenantDisabled.
         """
-        tenant = await self.get_tenant(tenant_id)
-        if tenant.disabled_at is not None:
-            raise TenantDisabled
-        return tenant
+        return _working(await self.get_tenant(tenant_id))
+
+    async def working_connection(self, tenant_id: UUID, connection_id: UUID) -> tuple[Tenant, Connection]:
+        """One connection with its settings, and its tenant, which is not disabled.
+
+        Raises:
+            TenantNotFound, TenantDisabled, ConnectionNotFound.
+        """
+        async with self._database.transaction(tenant_id) as connection:
+            tenant = _working(_tenant(await connection.fetchrow(_SQL["get_tenant"], tenant_id)))
+            row = await connection.fetchrow(_SQL["get_connection"], tenant_id, connection_id)
+        return tenant, await self._opened(row)
 
     async def set_policy(self, tenant_id: UUID, policy: TenantPolicy, *, actor: str = OPERATOR) -> Tenant:
         """Another policy for a tenant; the next pass of each connection goes by it.
@@ -254,6 +262,12 @@ async def _connection(row: Row, sealer: TenantSealer) -> Connection:
 def _policy_json(policy: TenantPolicy) -> str:
     # sorted, so that equal policies are equal rows
     return json.dumps({**policy.model_dump(mode="json"), "fields": sorted(policy.fields)})
+
+
+def _working(tenant: Tenant) -> Tenant:
+    if tenant.disabled_at is not None:
+        raise TenantDisabled
+    return tenant
 
 
 def _tenant(row: Row | None) -> Tenant:

@@ -6,11 +6,12 @@ SELECT pg_advisory_xact_lock(hashtextextended('contactsync.budget/' || $1::uuid:
 
 -- name: standing
 -- Where the account and the tenant stand for one who asks: `ahead` wait in front of it, `due` of them come at once.
+-- A fetch that asks to go on ($7) is behind all who wait.
 WITH clock AS MATERIALIZED (
     SELECT clock_timestamp() AS now
 ),
 mine AS MATERIALIZED (
-    SELECT now, coalesce(l.since, now) AS since, coalesce(l.held_until > now, false) AS held
+    SELECT now, coalesce(CASE WHEN NOT $7::boolean THEN l.since END, now) AS since, coalesce(l.held_until > now, false) AS held
     FROM clock LEFT JOIN contactsync.budget_lease l ON l.tenant_id = $1 AND l.lease = $3
 ),
 others AS (

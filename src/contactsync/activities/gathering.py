@@ -1,0 +1,117 @@
+"""Several pages of a source become one of the engine's: an activity costs Temporal the same, whatever it carries.
+
+What is gathered means what its pages mean one after the other, as if each had been committed before the next was read.
+docs/sync.md says when a page is full.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, NamedTuple
+
+from contactsync.activities.sources.source import Change, Changed, FetchedPage, Moved, PageLimits, Unchanged
+
+_ROW_BYTES: Final = 64
+"""What a record takes in a page's body beside its texts."""
+
+_MARGIN: Final = 1.1
+"""The next page of the source may be a little larger than those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """How far a fetch gathers. `listed`: contacts in all, for each of those that may have to be worked on; `seconds`
+    by `timer`: of so much work no more than a page of the source is added, since a worker that dies loses it."""
+
+    listed: int = 4
+    seconds: float = 5.0
+    timer: Callable[[], float] = time.monotonic
+
+
+GATHERING: Final = Gathering()
+
+
+class Weight(NamedTuple):
+    """Contacts that somebody has to work on, contacts in all, and bytes in a page's body, roughly."""
+
+    worked: int = 0
+    listed: int = 0
+    size: int = 0
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> "Weight":
+        """What these changes weigh."""
+        worked = sum(not isinstance(change, Unchanged) for change in changes)
+        return cls(worked, len(changes), sum(map(_bytes_of, changes)))
+
+    def plus(self, other: "Weight") -> "Weight":
+        """Both together."""
+        return Weight(self.worked + other.worked, self.listed + other.listed, self.size + other.size)
+
+    def at_least(self, other: "Weight") -> "Weight":
+        """The greater one, in each respect."""
+        return Weight(*map(max, self, other))
+
+    def fits(self, limits: PageLimits, listed: int) -> bool:
+        """Whether a page of so many contacts in all, for each that is worked on, may weigh that."""
+        return self.worked <= limits.rows and self.listed <= limits.rows * listed and self.size <= limits.bytes
+
+
+class Gathered:
+    """Pages of one pass that were read one after the other.
+
+    `named`: of these contacts something else is said than that they are unchanged, so that how they are held tells
+    nothing of them any more.
+    """
+
+    def __init__(self, limits: PageLimits, gathering: Gathering) -> None:
+        self._limits = limits
+        self._gathering = gathering
+        self._began = self._last = gathering.timer()
+        self._longest = 0.0
+        self._pages: list[FetchedPage] = []
+        self._weight = self._largest = Weight()
+        self.named: set[str] = set()
+
+    def add(self, page: FetchedPage) -> None:
+        """Take in the next page."""
+        weight, now = Weight.of(page.changes), self._gathering.timer()
+        self._longest, self._last = max(self._longest, now - self._last), now
+        self._pages.append(page)
+        self._weight, self._largest = self._weight.plus(weight), self._largest.at_least(weight)
+        self.named.update(change.source_id for change in page.changes if not isinstance(change, Unchanged))
+        self.named.update(change.to for change in page.changes if isinstance(change, Moved))
+
+    def has_room(self) -> bool:
+        """Whether another page is worth asking for: one like the largest so far would fit, in bytes and in time."""
+        elapsed = self._gathering.timer() - self._began
+        if self._pages[-1].done or elapsed + self._longest >= self._gathering.seconds:
+            return False
+        another = self._largest._replace(size=round(self._largest.size * _MARGIN))
+        return self._weight.plus(another).fits(self._limits, self._gathering.listed)
+
+    def takes(self, page: FetchedPage) -> bool:
+        """Whether this page, which came, may join. If not, the next fetch reads it again."""
+        if page.restarted or page.full != self._pages[0].full:
+            return False
+        return self._weight.plus(Weight.of(page.changes)).fits(self._limits, self._gathering.listed)
+
+    def whole(self) -> FetchedPage:
+        """All of them as one page."""
+        first, last = self._pages[0], self._pages[-1]
+        totals = [page.total for page in self._pages if page.total is not None]
+        return FetchedPage(
+            changes=tuple(chain.from_iterable(page.changes for page in self._pages)),
+            cursor=last.cursor,
+            done=last.done,
+            full=first.full,
+            restarted=first.restarted,
+            downloaded=sum(page.downloaded for page in self._pages),
+            total=totals[-1] if totals else None,
+        )
+
+
+def _bytes_of(change: Change) -> int:
+    content = len(change.content) + len(change.etag or "") if isinstance(change, Changed) else 0
+    return _ROW_BYTES // (1 if content else 2) + len(change.source_id) + content
