@@ -1,18 +1,17 @@
-"""Measures contactsync: `uv run python -m benchmarks [NAME …] [--quick] [--runs N] [--set NAME=VALUE] [--out FOLDER]`.
+"""Measures contactsync, most of it beside others: `uv run python -m benchmarks [NAME …]`.
 
-Without a name all benchmarks run, one after the other. Each prints a table and writes `NAME.json`.
+`--help` tells the options. Without a name all benchmarks run, one after the other. Each prints a table and writes
+`NAME.json`.
 """
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.options import Options
-from benchmarks.registry import MODULES, benchmark
-from benchmarks.results import save, table
-from rich.console import Console
+from benchmarks.registry import MODULES
+from benchmarks.running import run_all
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -22,6 +21,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the smallest sizes, once: to see that it runs")
     parser.add_argument("--runs", type=int, help="how often each thing is measured")
     parser.add_argument("--set", action="append", default=[], metavar="[BENCHMARK.]NAME=VALUE", help="its own option")
+    parser.add_argument("--note", action="append", default=[], help="a sentence to go with the results")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="the folder for NAME.json")
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.names) - MODULES.keys()):
@@ -37,19 +37,11 @@ def options_of(given: argparse.Namespace) -> Options:
     return Options(quick=given.quick, runs=given.runs, further=further, folder=given.out)
 
 
-async def run(names: Sequence[str], options: Options) -> None:
-    """Run these benchmarks one after the other."""
-    for name in names:
-        print(f"{name} …", file=sys.stderr, flush=True)
-        result = await benchmark(name).measure(options.of(name))
-        Console().print(table(result))
-        print(save(result, options.folder), file=sys.stderr)
-
-
 def main() -> None:
     """Measure what is named."""
     given = parsed(sys.argv[1:])
-    asyncio.run(run(given.names or tuple(MODULES), options_of(given)))
+    if failed := run_all(given.names or tuple(MODULES), options_of(given), given.note):
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -172,12 +172,18 @@ async def measure(options: Options) -> Result:
         connections=tenants * options.number("each", usual=20, quick=5),
         contacts=options.number("people", usual=1_000_000_000, quick=1_000_000),
     )
-    folder = Path(options.words("from", usual=(str(options.folder),))[0])
-    costs = Costs.of(load(folder / "footprint.json"))
+    costs = Costs.of(_measured(Path(options.words("from", usual=(str(options.folder),))[0])))
     intervals = options.numbers("intervals", usual=(15, 60, 240), quick=(60,))
     figures = [figure for each in intervals for figure in _of_interval(fleet, costs, each)]
     given = {"tenants": fleet.tenants, "connections": fleet.connections, "contacts": fleet.contacts}
     return Result("scale", given, (*_whatever_interval(fleet, costs), *figures))
+
+
+def _measured(folder: Path) -> Result:
+    file = folder / "footprint.json"
+    if not file.exists():
+        raise SystemExit(f"there is no {file}: the benchmark `footprint` goes before this one")
+    return load(file)
 
 
 def _whatever_interval(fleet: Fleet, costs: Costs) -> tuple[Figure, ...]:

@@ -59,7 +59,7 @@ async def store(database: str, rows: list[tuple[str, str, str]]) -> None:
 
 @prefect.flow
 async def sync(url: str, database: str, incremental: bool) -> None:
-    """All pages, one after the other; `quote` spares Prefect to look for futures in every row, as its manual advises."""
+    """All pages, one after the other. `quote`: Prefect need not look for futures in every row."""
     connection = await asyncpg.connect(database)
     await connection.execute(TABLE)
     newest = await connection.fetchval("SELECT max(updated_at) FROM contacts")

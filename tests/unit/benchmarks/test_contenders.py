@@ -6,10 +6,12 @@ import pytest
 from benchmarks.contenders.cleaning import POLICY, cleaned
 from benchmarks.provider import SHAPES, Records
 from benchmarks.sides import rest_settings
-from tests.unit.rest.apis import Reply, api, listed, opened
+from tests.unit.rest.apis import Reply, api
 
 from contactsync.activities.cleaning import long_way
-from contactsync.activities.sources.source import Changed
+from contactsync.activities.sources.replica import Replica
+from contactsync.activities.sources.rest import open_rest
+from contactsync.activities.sources.source import Changed, Credentials, PageLimits
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -19,9 +21,11 @@ async def test_the_flow_cleans_as_the_worker_does(shape: str) -> None:
     answer = b'{"contacts":[' + text + b'],"next":null}'
     async with (
         api(lambda _: Reply(answer)) as there,
-        opened(rest_settings(there.url, shape, incremental=False), fields=POLICY.fields) as source,
+        open_rest(
+            rest_settings(there.url, shape, incremental=False), Credentials(), POLICY.fields, Replica()
+        ) as source,
     ):
-        changes = [record.change for page in await listed(source) for record in page.records]
-    ours = [long_way(each.content, POLICY).content.decode() for each in changes if isinstance(each, Changed)]
+        page = await source.fetch(None, PageLimits(rows=100))
+    ours = [long_way(each.content, POLICY).content.decode() for each in page.changes if isinstance(each, Changed)]
     assert ours == [cleaned(row) for row in json.loads(answer)["contacts"]]
     assert len(ours) == 100

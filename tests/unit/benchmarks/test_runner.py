@@ -22,12 +22,22 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def test_a_benchmark_writes_its_json(tmp_path: Path) -> None:
     """A named benchmark prints its table, and its figures are in a file of its name."""
-    done = run("machine", "--quick", "--runs", "2", "--set", "mebibytes=1", "--out", str(tmp_path))
+    told = ("--note", "Taken in a test.", "--out", str(tmp_path))
+    done = run("machine", "--quick", "--runs", "2", "--set", "mebibytes=1", *told)
     assert done.returncode == 0, done.stderr
-    assert "digested" in done.stdout
+    assert ("digested" in done.stdout, "Taken in a test." in done.stdout) == (True, True)
     result = load(tmp_path / "machine.json")
     assert (result.benchmark, result.options["mebibytes"], result.machine.cores > 0) == ("machine", 1, True)
     assert [len(figure.runs) for figure in result.figures] == [2, 2]
+    assert result.notes == ("Taken in a test.",)
+
+
+def test_a_benchmark_that_fails_does_not_keep_others_from_running(tmp_path: Path) -> None:
+    """The others run nevertheless, and at the end it is named."""
+    done = run("scale", "machine", "--quick", "--out", str(tmp_path))
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "failed: scale")
+    assert "`footprint` goes before" in done.stderr
+    assert (tmp_path / "machine.json").exists()
 
 
 @pytest.mark.parametrize(
