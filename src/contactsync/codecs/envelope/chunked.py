@@ -4,8 +4,10 @@ A message is `salt(24) ‖ commitment(32) ‖ chunk_0 ‖ … ‖ chunk_n`. Each
 its own, derived from the input key, the salt and the context; the last chunk is always shorter than the others.
 """
 
+import os
+from collections.abc import Callable, Sequence
 from ssl import RAND_bytes
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,22 +24,15 @@ HEADER_BYTES: Final = SALT_BYTES + COMMITMENT_BYTES
 CHUNK_BYTES: Final = 16 * 1024
 TAG_BYTES: Final = 16
 
-_LABEL: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM"
+_LABEL: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 _NONCE_BYTES: Final = 12
+_DRAWN_AT_ONCE: Final = 256
 _NONCE_END: Final = KEY_BYTES + _NONCE_BYTES
 _DERIVED_BYTES: Final = _NONCE_END + COMMITMENT_BYTES
 _SEALED_CHUNK_BYTES: Final = CHUNK_BYTES + TAG_BYTES
 
-
-class _Derived(NamedTuple):
-    """What one message is sealed with."""
-
-    key: bytes
-    base_nonce: bytes
-    commitment: bytes
-
-    def __repr__(self) -> str:
-        return "_Derived(…)"
+Chunk = bytes | memoryview
+"""16 KiB of what a message holds; the last has less, and may be empty."""
 
 
 class InputKey:
@@ -55,44 +50,87 @@ class InputKey:
             raise SealRefused("the key to seal with has the wrong length")
         self._mac: Final = HMAC(key, SHA512())
 
-    def seal(self, context: bytes, plaintext: bytes, salt: bytes, header: bytes = b"") -> bytes:
-        """`seal_message` under a salt of `fresh_salts`, which must be used once: two messages under one give both away.
+    def seal(self, context: bytes, chunks: Sequence[Chunk], salt: bytes, header: bytes = b"") -> bytes:
+        """A message.
+
+        Args:
+            context: any bytes; opening needs the same.
+            chunks: what is sealed, as `cut` gives it.
+            salt: a fresh one; two messages under one salt give both away.
+            header: put before the message as it is; whoever opens takes it off.
 
         Raises:
             SealRefused: the salt has the wrong length.
         """
         if len(salt) != SALT_BYTES:
             raise SealRefused("the salt to seal with has the wrong length")
-        derived = self._derive(salt, context)
-        return b"".join((header, salt, derived.commitment, *_sealed_chunks(derived, plaintext)))
+        cipher, nonce, commitment = self._derive(salt, context)
+        return b"".join((header, salt, commitment, *_each(cipher.encrypt, nonce, chunks)))
 
-    def open(self, context: bytes, message: bytes | memoryview) -> bytes:
-        """See `open_message`."""
+    def open(self, context: bytes, message: bytes | memoryview) -> list[bytes]:
+        """The chunks that were sealed with this key and context.
+
+        Raises:
+            OpenRefused: anything at all is wrong; it does not say what.
+        """
         if len(message) < HEADER_BYTES + TAG_BYTES:
             raise OpenRefused
         view = memoryview(message)
-        derived = self._derive(bytes(view[:SALT_BYTES]), context)
-        if not bytes_eq(derived.commitment, bytes(view[SALT_BYTES:HEADER_BYTES])):
+        cipher, nonce, commitment = self._derive(bytes(view[:SALT_BYTES]), context)
+        if not bytes_eq(commitment, bytes(view[SALT_BYTES:HEADER_BYTES])):
             raise OpenRefused
         try:
-            return b"".join(_opened_chunks(derived, view[HEADER_BYTES:]))
+            return _each(cipher.decrypt, nonce, _sealed_chunks(view[HEADER_BYTES:]))
         except InvalidTag:
             raise OpenRefused from None
 
-    def _derive(self, salt: bytes, context: bytes) -> _Derived:
-        """`key(32) ‖ base_nonce(12) ‖ commitment(32)`, by HKDF-Expand-SHA-512 (RFC 5869 §2.3): two blocks of 64 bytes.
+    def _derive(self, salt: bytes, context: bytes) -> tuple[AESGCM, bytes, bytes]:
+        """Cipher, first nonce and commitment of one message: `key(32) ‖ base_nonce(12) ‖ commitment(32)`, by
+        HKDF-Expand-SHA-512 (RFC 5869 §2.3): two blocks of 64 bytes.
 
         The library's own HKDF would make the HMAC of the key anew for each message, half of the time of a small one.
         """
-        info = b"".join((_LABEL, b"\x00", salt, context))
+        info = b"".join((_LABEL, salt, context))
         first = self._block(info + b"\x01")
         material = first + self._block(first + info + b"\x02")
-        return _Derived(material[:KEY_BYTES], material[KEY_BYTES:_NONCE_END], material[_NONCE_END:_DERIVED_BYTES])
+        return AESGCM(material[:KEY_BYTES]), material[KEY_BYTES:_NONCE_END], material[_NONCE_END:_DERIVED_BYTES]
 
     def _block(self, data: bytes) -> bytes:
         mac = self._mac.copy()
         mac.update(data)
         return mac.finalize()
+
+
+def cut(head: bytes, body: bytes, padding: int) -> list[Chunk]:
+    """`head` (shorter than a chunk), `body` and so many zeros as chunks. Of a long body only the ends are copied."""
+    start = CHUNK_BYTES - len(head)
+    if len(body) < start:
+        return _cut(b"".join((head, body, bytes(padding))))
+    view = memoryview(body)
+    end = len(body) - (len(body) - start) % CHUNK_BYTES
+    whole = [view[at : at + CHUNK_BYTES] for at in range(start, end, CHUNK_BYTES)]
+    return [b"".join((head, view[:start])), *whole, *_cut(b"".join((view[end:], bytes(padding))))]
+
+
+def _cut(plaintext: bytes) -> list[Chunk]:
+    if len(plaintext) < CHUNK_BYTES:
+        return [plaintext]
+    view = memoryview(plaintext)
+    return [view[at : at + CHUNK_BYTES] for at in range(0, len(plaintext) + 1, CHUNK_BYTES)]
+
+
+def fresh_salt() -> bytes:
+    """A salt for one message, random and never handed out before; many are drawn at a time, a draw being slow."""
+    try:
+        return _drawn.pop()
+    except IndexError:
+        salt, *rest = fresh_salts(_DRAWN_AT_ONCE)
+        _drawn.extend(rest)
+        return salt
+
+
+_drawn: Final[list[bytes]] = []
+os.register_at_fork(after_in_child=_drawn.clear)  # or parent and child would hand out the same
 
 
 def fresh_salts(count: int) -> list[bytes]:
@@ -102,63 +140,18 @@ def fresh_salts(count: int) -> list[bytes]:
     return [drawn[start : start + SALT_BYTES] for start in range(0, len(drawn), SALT_BYTES)]
 
 
-def seal_message(input_key: bytes, context: bytes, plaintext: bytes, header: bytes = b"") -> bytes:
-    """Seal under a fresh salt.
-
-    Args:
-        input_key: 32 bytes, used for nothing else.
-        context: any bytes; opening needs the same.
-        plaintext: any length.
-        header: put before the message as it is; whoever opens takes it off.
-
-    Raises:
-        SealRefused: the key is not 32 bytes.
-    """
-    return InputKey(input_key).seal(context, plaintext, fresh_salts(1)[0], header)
-
-
-def insecure_seal_message_with_salt(
-    input_key: bytes, context: bytes, plaintext: bytes, salt: bytes, header: bytes = b""
-) -> bytes:
-    """Seal under a given salt, for known-answer tests only: two messages under one salt give both away.
-
-    Raises:
-        SealRefused: the key or the salt has the wrong length.
-    """
-    return InputKey(input_key).seal(context, plaintext, salt, header)
-
-
-def open_message(input_key: bytes, context: bytes, message: bytes | memoryview) -> bytes:
-    """Open what `seal_message` sealed under the same key and context.
-
-    Raises:
-        OpenRefused: anything at all is wrong; it does not say what.
-    """
-    if len(input_key) != KEY_BYTES:
-        raise OpenRefused
-    return InputKey(input_key).open(context, message)
-
-
-def _sealed_chunks(derived: _Derived, plaintext: bytes) -> list[bytes]:
-    """The sealed chunks. A plaintext of whole chunks is followed by an empty one, so that the last is always short."""
-    encrypt = AESGCM(derived.key).encrypt
-    if len(plaintext) < CHUNK_BYTES:  # most are, and what follows would take them longer than to be sealed
-        return [encrypt(derived.base_nonce, plaintext, None)]
-    view = memoryview(plaintext)
-    chunks = _numbered(len(plaintext), CHUNK_BYTES, derived.base_nonce)
-    return [encrypt(nonce, view[at : at + CHUNK_BYTES], None) for nonce, at in chunks]
-
-
-def _opened_chunks(derived: _Derived, sealed: memoryview) -> list[bytes]:
-    """The opened chunks; the last must be short, or the end was cut off."""
+def _sealed_chunks(sealed: memoryview) -> list[memoryview]:
+    """The chunks as they are sealed; the last must be short, or the end was cut off."""
+    if len(sealed) < _SEALED_CHUNK_BYTES:
+        return [sealed]
     if len(sealed) % _SEALED_CHUNK_BYTES < TAG_BYTES:
         raise OpenRefused
-    decrypt = AESGCM(derived.key).decrypt
-    chunks = _numbered(len(sealed), _SEALED_CHUNK_BYTES, derived.base_nonce)
-    return [decrypt(nonce, sealed[at : at + _SEALED_CHUNK_BYTES], None) for nonce, at in chunks]
+    return [sealed[at : at + _SEALED_CHUNK_BYTES] for at in range(0, len(sealed), _SEALED_CHUNK_BYTES)]
 
 
-def _numbered(length: int, size: int, base_nonce: bytes) -> list[tuple[bytes, int]]:
-    """The nonce and the start of each chunk of so many bytes; the last, short one may be empty."""
-    base, starts = int.from_bytes(base_nonce), range(0, length + 1, size)
-    return [((base ^ index).to_bytes(_NONCE_BYTES), at) for index, at in enumerate(starts)]
+def _each(apply: Callable[[bytes, Chunk, None], bytes], base_nonce: bytes, chunks: Sequence[Chunk]) -> list[bytes]:
+    """Every chunk sealed or opened under a nonce of its own: `base_nonce XOR i`."""
+    if len(chunks) == 1:  # most messages have one
+        return [apply(base_nonce, chunks[0], None)]
+    base = int.from_bytes(base_nonce)
+    return [apply((base ^ index).to_bytes(_NONCE_BYTES), chunk, None) for index, chunk in enumerate(chunks)]

@@ -6,6 +6,7 @@ The message is C2SP chunked encryption of
 `LP(x) = uint16_be(len(x)) ‖ x`. docs/sealing.md holds the promise this format makes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
@@ -34,10 +35,10 @@ _NAMESPACE: Final = b"contactsync/"
 _UNBOUND: Final = "what is to be sealed cannot be bound: a part is too long or no text"
 
 
-class Exposed(Protocol):
-    """Secret bytes that are only seen by asking for them."""
+class Secret(Protocol):
+    """Secret bytes that show themselves to nobody, and can be sealed with."""
 
-    def expose(self) -> bytes: ...
+    def sealing(self) -> chunked.InputKey: ...
 
 
 class SealingKey(Protocol):
@@ -46,7 +47,7 @@ class SealingKey(Protocol):
     @property
     def kid(self) -> bytes: ...
     @property
-    def secret(self) -> Exposed: ...
+    def secret(self) -> Secret: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class Binding:
         if self.purpose not in PURPOSES:
             raise ValueError("no such purpose")
 
+    def __hash__(self) -> int:
+        return hash(self.fields)  # a UUID's hash is slow, and what is looked up by a binding names its key beside it
+
 
 def seal(key: SealingKey, binding: Binding, plaintext: bytes) -> bytes:
     """`plaintext` (up to 32 MiB) as an envelope.
@@ -72,13 +76,20 @@ def seal(key: SealingKey, binding: Binding, plaintext: bytes) -> bytes:
     Raises:
         SealRefused: too large, or the key or the binding has a part of the wrong length or form.
     """
-    return chunked.seal_message(key.secret.expose(), _seal_context(key, binding), _inner(plaintext), HEADER)
+    return _sealed(key, binding, plaintext, chunked.fresh_salt())
 
 
 def insecure_seal_with_salt(key: SealingKey, binding: Binding, plaintext: bytes, salt: bytes) -> bytes:
-    """`seal` under a given salt, for known-answer tests only."""
-    context = _seal_context(key, binding)
-    return chunked.insecure_seal_message_with_salt(key.secret.expose(), context, _inner(plaintext), salt, HEADER)
+    """`seal` under a given salt, for known-answer tests only: two messages under one salt give both away."""
+    return _sealed(key, binding, plaintext, salt)
+
+
+def _sealed(key: SealingKey, binding: Binding, plaintext: bytes, salt: bytes) -> bytes:
+    try:
+        bound = context(key.kid, binding)
+    except ValueError:
+        raise SealRefused(_UNBOUND) from None
+    return key.secret.sealing().seal(bound, _inner(plaintext), salt, HEADER)
 
 
 def open_(key: SealingKey, binding: Binding, data: bytes) -> bytes:
@@ -90,10 +101,10 @@ def open_(key: SealingKey, binding: Binding, data: bytes) -> bytes:
     if data[: len(HEADER)] != HEADER:
         raise OpenRefused
     try:
-        bound = context(key.kid, binding)
-    except ValueError:
+        bound, input_key = context(key.kid, binding), key.secret.sealing()
+    except (ValueError, SealRefused):
         raise OpenRefused from None
-    return _outer(chunked.open_message(key.secret.expose(), bound, memoryview(data)[len(HEADER) :]))
+    return _outer(input_key.open(bound, memoryview(data)[len(HEADER) :]))
 
 
 class Series:
@@ -110,7 +121,7 @@ class Series:
         whole = context(key.kid, replace(binding, fields=(*fields[:varying], "", *fields[varying + 1 :])))
         self._before: Final = whole[: len(whole) - len(after) - len(_prefixed(b""))]
         self._after: Final = after
-        self._key: Final = chunked.InputKey(key.secret.expose())
+        self._key: Final = key.secret.sealing()
 
     def seal(self, field: str, plaintext: bytes, salt: bytes, header: bytes = b"") -> bytes:
         """`header`, and the envelope that `seal` makes with `field` in its place, under a salt of `fresh_salts`.
@@ -142,6 +153,7 @@ class Series:
         return b"".join((self._before, _prefixed(field.encode()), self._after))
 
 
+@lru_cache(maxsize=1024)
 def context(kid: bytes, binding: Binding) -> bytes:
     """The bytes that a message is bound to.
 
@@ -150,15 +162,10 @@ def context(kid: bytes, binding: Binding) -> bytes:
     """
     if len(kid) != KID_BYTES or len(binding.fields) > 0xFF:
         raise ValueError("the binding has a part of the wrong length")
+    parts = (HEADER, kid, binding.tenant_id.bytes)
     fields = [_prefixed(field.encode()) for field in binding.fields]
-    return b"".join((_context_head(binding.purpose, kid, binding.tenant_id), len(fields).to_bytes(), *fields))
-
-
-@lru_cache(maxsize=1024)
-def _context_head(purpose: Purpose, kid: bytes, tenant_id: UUID) -> bytes:
-    """What the contexts of all that one key seals begin with."""
-    bound = (_prefixed(part) for part in (HEADER, kid, tenant_id.bytes))
-    return b"".join((_NAMESPACE, purpose.encode(), b"\x00", *bound))
+    head = (_NAMESPACE, binding.purpose.encode(), b"\x00", *map(_prefixed, parts), len(fields).to_bytes())
+    return b"".join((*head, *fields))
 
 
 def padded_length(length: int) -> int:
@@ -169,26 +176,18 @@ def padded_length(length: int) -> int:
     return (length + mask) & ~mask
 
 
-def _seal_context(key: SealingKey, binding: Binding) -> bytes:
-    try:
-        return context(key.kid, binding)
-    except ValueError:
-        raise SealRefused(_UNBOUND) from None
-
-
 def _prefixed(part: bytes) -> bytes:
     if len(part) > 0xFFFF:
         raise ValueError("the binding has a part of the wrong length")
     return len(part).to_bytes(2) + part
 
 
-def _inner(plaintext: bytes) -> bytes:
+def _inner(plaintext: bytes) -> list[chunked.Chunk]:
     if len(plaintext) > MAX_RAW_BYTES:
         raise SealRefused("more than 32 MiB cannot be sealed as one; split it")
     algorithm, body = _compressed(plaintext)
     length = _INNER.size + len(body)
-    padding = bytes(padded_length(length) - length)
-    return b"".join((_INNER.pack(algorithm, len(plaintext), len(body)), body, padding))
+    return chunked.cut(_INNER.pack(algorithm, len(plaintext), len(body)), body, padded_length(length) - length)
 
 
 def _compressed(plaintext: bytes) -> tuple[int, bytes]:
@@ -200,17 +199,29 @@ def _compressed(plaintext: bytes) -> tuple[int, bytes]:
     return STORED, plaintext
 
 
-def _outer(inner: bytes) -> bytes:
-    if len(inner) < _INNER.size:
+def _outer(chunks: Sequence[bytes]) -> bytes:
+    length = (len(chunks) - 1) * chunked.CHUNK_BYTES + len(chunks[-1])
+    if length < _INNER.size:
         raise OpenRefused
-    algorithm, raw_length, body_length = _INNER.unpack_from(inner)
+    algorithm, raw_length, body_length = _INNER.unpack_from(chunks[0])
     end = _INNER.size + body_length
-    if raw_length > MAX_RAW_BYTES or len(inner) != padded_length(end) or inner[end:] != bytes(len(inner) - end):
+    if raw_length > MAX_RAW_BYTES or length != padded_length(end):
         raise OpenRefused
-    return _decompressed(algorithm, raw_length, memoryview(inner)[_INNER.size : end])
+    return _decompressed(algorithm, raw_length, _body(chunks, end))
 
 
-def _decompressed(algorithm: int, raw_length: int, body: memoryview) -> bytes:
+def _body(chunks: Sequence[bytes], end: int) -> bytes | memoryview:
+    """What stands between the head and the padding, which begins at `end` and must be zero."""
+    index, at = divmod(end, chunked.CHUNK_BYTES)
+    padding = b"".join((memoryview(chunks[index])[at:], *chunks[index + 1 :]))
+    if padding != bytes(len(padding)):
+        raise OpenRefused
+    if index == 0:
+        return memoryview(chunks[0])[_INNER.size : at]
+    return b"".join((memoryview(chunks[0])[_INNER.size :], *chunks[1:index], memoryview(chunks[index])[:at]))
+
+
+def _decompressed(algorithm: int, raw_length: int, body: bytes | memoryview) -> bytes:
     """The plaintext; only the forms that `_compressed` makes are accepted."""
     if algorithm == STORED and raw_length == len(body):
         return bytes(body)

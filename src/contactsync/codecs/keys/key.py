@@ -7,21 +7,32 @@ from secrets import token_bytes
 from typing import NoReturn
 from uuid import UUID
 
-from contactsync.codecs.envelope.chunked import KEY_BYTES
+from contactsync.codecs.envelope.chunked import KEY_BYTES, InputKey
 from contactsync.codecs.envelope.cs1 import KID_BYTES
 
 
 class SecretBytes:
     """Bytes that show themselves only through `expose`, and cannot be copied, compared, pickled or printed."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_sealing", "_value")
 
     def __init__(self, value: bytes) -> None:
         self._value = value
+        self._sealing: InputKey | None = None
 
     def expose(self) -> bytes:
         """The bytes themselves."""
         return self._value
+
+    def sealing(self) -> InputKey:
+        """The bytes made ready to seal and open with, once for all messages; it lives as long as they do.
+
+        Raises:
+            SealRefused: they are not 32.
+        """
+        if self._sealing is None:
+            self._sealing = InputKey(self._value)
+        return self._sealing
 
     def __repr__(self) -> str:
         return "SecretBytes(…)"

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.codecs.envelope.messages import sealed_message
 
 from contactsync.codecs.envelope import chunked, compression, cs1
 from contactsync.codecs.keys.key import DataKey, KeyPurpose, SecretBytes
@@ -41,7 +42,7 @@ def _binding_of(answer: Answer) -> cs1.Binding:
 
 def _sealed_inner(inner: bytes) -> bytes:
     """An envelope whose seal is right and whose inside is as given."""
-    return cs1.HEADER + chunked.seal_message(KEY.secret.expose(), cs1.context(KEY.kid, BINDING), inner)
+    return cs1.HEADER + sealed_message(KEY.secret.expose(), cs1.context(KEY.kid, BINDING), inner)
 
 
 def _inner(algorithm: int, raw_length: int, body_length: int, body: bytes) -> bytes:
@@ -84,7 +85,7 @@ def test_round_trip(plaintext: bytes, purpose: cs1.Purpose, fields: list[str]) -
 @pytest.mark.parametrize("fill", [b"\x00", None], ids=["compressed", "stored"])
 def test_bodies_beside_a_chunk(size: int, fill: bytes | None) -> None:
     """Bodies beside the size of a chunk come back, stored or compressed."""
-    plaintext = fill * size if fill else chunked.seal_message(bytes(32), b"", bytes(size))[-size:]
+    plaintext = fill * size if fill else _noise(size)
     assert plaintext == cs1.open_(KEY, BINDING, cs1.seal(KEY, BINDING, plaintext))
 
 
@@ -93,6 +94,28 @@ def test_insides_beside_a_chunk(size: int) -> None:
     """The same where header, body and padding together come near a chunk's size."""
     body = bytes(size - 9)
     assert body == cs1.open_(KEY, BINDING, _sealed_inner(_inner(cs1.STORED, len(body), len(body), body)))
+
+
+def _noise(size: int) -> bytes:
+    """Bytes that no compression makes shorter."""
+    return sealed_message(bytes(32), b"", bytes(size))[-size:]
+
+
+@pytest.mark.parametrize("size", [16_374, 16_375, 16_376, 32_759, 65_536, 65_527, 1_048_577])
+def test_long_bodies_that_are_stored(size: int) -> None:
+    """A body over several chunks, and padding of more than one, come back; the body is what was given."""
+    body = _noise(size)
+    assert body == cs1.open_(KEY, BINDING, cs1.seal(KEY, BINDING, body))
+    assert body == cs1.open_(KEY, BINDING, _sealed_inner(_inner(cs1.STORED, size, size, body)))
+
+
+@pytest.mark.parametrize("back", [1, 16_384, 20_000, 32_758])
+def test_every_byte_of_long_padding_is_checked(back: int) -> None:
+    """Wherever in padding over several chunks a byte is not zero, the envelope is refused."""
+    inside = bytearray(_inner(cs1.STORED, 1_048_568, 1_048_568, _noise(1_048_568)))
+    assert len(inside) - 1_048_568 - 9 == 32_767
+    inside[-back] = 1
+    _refused(_sealed_inner(bytes(inside)))
 
 
 def test_a_key_id_can_be_read_off_nowhere() -> None:
@@ -234,7 +257,7 @@ def test_an_envelope_inside_an_envelope_stays_one() -> None:
 def test_compression_from_1_kib_up_and_only_where_it_helps() -> None:
     """1,023 bytes are stored, 1,024 compressed, and noise is stored."""
     overhead = len(cs1.HEADER) + chunked.HEADER_BYTES + chunked.TAG_BYTES
-    noise = chunked.seal_message(bytes(32), b"", bytes(2_000))[-2_000:]
+    noise = _noise(2_000)
     assert overhead + cs1.padded_length(9 + 1_023) == len(cs1.seal(KEY, BINDING, bytes(1_023)))
     assert len(cs1.seal(KEY, BINDING, bytes(1_024))) < 200
     assert overhead + cs1.padded_length(9 + 2_000) == len(cs1.seal(KEY, BINDING, noise))

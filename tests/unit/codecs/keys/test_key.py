@@ -13,6 +13,7 @@ import pytest
 from contactsync.codecs.keys.key import DataKey, KeyPurpose, SecretBytes, TenantKey, new_kid, new_secret
 from contactsync.codecs.keys.root_file import RootVersion
 from contactsync.codecs.keys.store import StoredDataKey, StoredTenantKey
+from contactsync.errors import SealRefused
 
 RAW: Final = b"not-to-be-seen-by-anyone-at-all!"
 TENANT: Final = UUID(int=7)
@@ -71,6 +72,24 @@ def test_a_secret_has_no_attributes_to_leave_it_by() -> None:
     assert not hasattr(SecretBytes(RAW), "__dict__")
     assert SecretBytes(RAW) != SecretBytes(RAW)
     assert SecretBytes(RAW).expose() == RAW
+
+
+def test_a_secret_is_made_ready_once_and_shows_nothing_then() -> None:
+    """What seals is made of a secret once, is the secret's own, and tells no more of it than the secret does."""
+    one, other = SecretBytes(RAW), SecretBytes(RAW)
+    ready = one.sealing()
+    assert ready is one.sealing()
+    assert ready is not other.sealing()
+    assert "not-to-be-seen" not in _formats(ready) + _formats(one)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        copy.deepcopy(one)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_secret_of_another_length_seals_nothing(length: int) -> None:
+    """Only 32 bytes can be sealed with."""
+    with pytest.raises(SealRefused):
+        SecretBytes(bytes(length)).sealing()
 
 
 def test_new_keys_differ() -> None:
