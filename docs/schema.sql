@@ -959,24 +959,6 @@ ALTER TABLE ONLY contactsync.contact_7
     ADD CONSTRAINT contact_7_pkey PRIMARY KEY (tenant_id, contact_id);
 ALTER TABLE ONLY contactsync.contact_7
     ADD CONSTRAINT contact_7_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
-ALTER TABLE ONLY contactsync.contact_lookup
-    ADD CONSTRAINT contact_lookup_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
-ALTER TABLE ONLY contactsync.contact_lookup_0
-    ADD CONSTRAINT contact_lookup_0_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
-ALTER TABLE ONLY contactsync.contact_lookup_1
-    ADD CONSTRAINT contact_lookup_1_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
-ALTER TABLE ONLY contactsync.contact_lookup_2
-    ADD CONSTRAINT contact_lookup_2_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
-ALTER TABLE ONLY contactsync.contact_lookup_3
-    ADD CONSTRAINT contact_lookup_3_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
-ALTER TABLE ONLY contactsync.contact_lookup_4
-    ADD CONSTRAINT contact_lookup_4_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
-ALTER TABLE ONLY contactsync.contact_lookup_5
-    ADD CONSTRAINT contact_lookup_5_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
-ALTER TABLE ONLY contactsync.contact_lookup_6
-    ADD CONSTRAINT contact_lookup_6_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
-ALTER TABLE ONLY contactsync.contact_lookup_7
-    ADD CONSTRAINT contact_lookup_7_pkey PRIMARY KEY (tenant_id, contact_id, kind, epoch, blind_index);
 ALTER TABLE ONLY contactsync.delete_hold
     ADD CONSTRAINT delete_hold_pkey PRIMARY KEY (tenant_id, hold_id);
 ALTER TABLE ONLY contactsync.migration
@@ -1031,19 +1013,37 @@ CREATE INDEX contact_lookup_found ON ONLY contactsync.contact_lookup USING btree
 
 CREATE INDEX contact_lookup_0_blind_index_idx ON contactsync.contact_lookup_0 USING btree (blind_index);
 
+CREATE INDEX contact_lookup_contact ON ONLY contactsync.contact_lookup USING btree (tenant_id, contact_id);
+
+CREATE INDEX contact_lookup_0_tenant_id_contact_id_idx ON contactsync.contact_lookup_0 USING btree (tenant_id, contact_id);
+
 CREATE INDEX contact_lookup_1_blind_index_idx ON contactsync.contact_lookup_1 USING btree (blind_index);
+
+CREATE INDEX contact_lookup_1_tenant_id_contact_id_idx ON contactsync.contact_lookup_1 USING btree (tenant_id, contact_id);
 
 CREATE INDEX contact_lookup_2_blind_index_idx ON contactsync.contact_lookup_2 USING btree (blind_index);
 
+CREATE INDEX contact_lookup_2_tenant_id_contact_id_idx ON contactsync.contact_lookup_2 USING btree (tenant_id, contact_id);
+
 CREATE INDEX contact_lookup_3_blind_index_idx ON contactsync.contact_lookup_3 USING btree (blind_index);
+
+CREATE INDEX contact_lookup_3_tenant_id_contact_id_idx ON contactsync.contact_lookup_3 USING btree (tenant_id, contact_id);
 
 CREATE INDEX contact_lookup_4_blind_index_idx ON contactsync.contact_lookup_4 USING btree (blind_index);
 
+CREATE INDEX contact_lookup_4_tenant_id_contact_id_idx ON contactsync.contact_lookup_4 USING btree (tenant_id, contact_id);
+
 CREATE INDEX contact_lookup_5_blind_index_idx ON contactsync.contact_lookup_5 USING btree (blind_index);
+
+CREATE INDEX contact_lookup_5_tenant_id_contact_id_idx ON contactsync.contact_lookup_5 USING btree (tenant_id, contact_id);
 
 CREATE INDEX contact_lookup_6_blind_index_idx ON contactsync.contact_lookup_6 USING btree (blind_index);
 
+CREATE INDEX contact_lookup_6_tenant_id_contact_id_idx ON contactsync.contact_lookup_6 USING btree (tenant_id, contact_id);
+
 CREATE INDEX contact_lookup_7_blind_index_idx ON contactsync.contact_lookup_7 USING btree (blind_index);
+
+CREATE INDEX contact_lookup_7_tenant_id_contact_id_idx ON contactsync.contact_lookup_7 USING btree (tenant_id, contact_id);
 
 CREATE UNIQUE INDEX delete_hold_open ON contactsync.delete_hold USING btree (tenant_id, connection_id) WHERE (decided_at IS NULL);
 
@@ -1105,35 +1105,35 @@ ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH 
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_0_blind_index_idx;
 
-ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_0_pkey;
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_0_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_1_blind_index_idx;
 
-ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_1_pkey;
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_1_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_2_blind_index_idx;
 
-ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_2_pkey;
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_2_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_3_blind_index_idx;
 
-ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_3_pkey;
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_3_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_4_blind_index_idx;
 
-ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_4_pkey;
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_4_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_5_blind_index_idx;
 
-ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_5_pkey;
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_5_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_6_blind_index_idx;
 
-ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_6_pkey;
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_6_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_7_blind_index_idx;
 
-ALTER INDEX contactsync.contact_lookup_pkey ATTACH PARTITION contactsync.contact_lookup_7_pkey;
+ALTER INDEX contactsync.contact_lookup_contact ATTACH PARTITION contactsync.contact_lookup_7_tenant_id_contact_id_idx;
 
 CREATE TRIGGER checkpoint_is_next BEFORE INSERT ON audit.checkpoint FOR EACH ROW EXECUTE FUNCTION audit.refuse_wrong_checkpoint();
 

@@ -295,3 +295,13 @@ async def test_unknown_connection_is_not_found(book: Book) -> None:
     head = (await book.head(await book.open(), 1)).model_copy(update={"connection_id": other.ref.connection_id})
     with pytest.raises(ConnectionNotFound):
         await book.store.contacts.commit(head, [upsert("ada")])
+
+
+async def test_a_look_up_that_is_there_twice_finds_one_contact(book: Book) -> None:
+    """No constraint keeps a look-up from being there twice; it would change no answer, and a change takes both away."""
+    ticket = await book.open()
+    await book.commit(ticket, 1, [upsert("ada", "Ada")])
+    await book.rows("INSERT INTO contactsync.contact_lookup SELECT * FROM contactsync.contact_lookup RETURNING 1")
+    assert len(await book.store.contacts.find(book.ref.tenant_id, email="ada@example.com", **WHO)) == 1
+    await book.commit(ticket, 2, [gone("ada")])
+    assert await book.rows("SELECT 1 FROM contactsync.contact_lookup") == []

@@ -112,13 +112,16 @@ WHERE held.observed <= excluded.observed
 
 -- name: find
 -- The live contacts that have an address, at its index of each epoch.
-SELECT c.contact_id, c.connection_id, c.sealed, c.created_at, c.changed_at
-FROM unnest($3::int[], $4::bytea[]) AS place (epoch, blind_index)
-JOIN contactsync.contact_lookup l
-    ON l.tenant_id = $1 AND l.kind = $2 AND l.epoch = place.epoch AND l.blind_index = place.blind_index
-JOIN contactsync.contact c USING (tenant_id, contact_id)
-WHERE c.deleted_at IS NULL
-ORDER BY c.created_at, c.contact_id
+SELECT contact_id, connection_id, sealed, created_at, changed_at
+FROM contactsync.contact
+WHERE tenant_id = $1 AND deleted_at IS NULL AND contact_id IN (
+    SELECT found.contact_id
+    FROM unnest($3::int[], $4::bytea[]) AS place (epoch, blind_index)
+    JOIN contactsync.contact_lookup found
+        ON found.tenant_id = $1 AND found.kind = $2
+            AND found.epoch = place.epoch AND found.blind_index = place.blind_index
+)
+ORDER BY created_at, contact_id
 
 -- name: get
 -- One live contact; of one that was merged, the one it lives on in, however many merges later.
