@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from contactsync.activities.sources.source import Change, Changed, FetchedPage, Moved, PageLimits, Unchanged
 
-_ROW_BYTES: Final = 64
-"""What a record takes in a page's body beside its texts."""
+_ROW_BYTES: Final = 48
+"""What a record takes in a page's body beside its texts, or a little more."""
 
 _MARGIN: Final = 1.1
 """The next page of the source may be a little larger than those before it."""
@@ -113,5 +113,6 @@ class Gathered:
 
 
 def _bytes_of(change: Change) -> int:
-    content = len(change.content) + len(change.etag or "") if isinstance(change, Changed) else 0
-    return _ROW_BYTES // (1 if content else 2) + len(change.source_id) + content
+    name = change.source_id
+    size = _ROW_BYTES + (len(name) if name.isascii() else len(name.encode(errors="surrogatepass")))
+    return size + len(change.content) + len(change.etag or "") if isinstance(change, Changed) else size

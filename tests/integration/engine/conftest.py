@@ -7,10 +7,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from tests.integration.engine.paged import Bench, Prepare, Script
 
 from contactsync.activities.messages import ConnectionRef, PassResult
-from contactsync.activities.store.directory import NewConnection, TenantPolicy
+from contactsync.activities.sources import registry
+from contactsync.activities.store.directory import Directory, NewConnection, TenantPolicy
 from contactsync.codecs.keys.file_root import FileRootKey
+from contactsync.codecs.keys.memory_store import MemoryKeyStore
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.postgres import Database
@@ -72,3 +75,18 @@ async def running_engine(database: Database, temporal_server: TemporalServer, fo
     client = await temporal_client(settings, ring)
     async with make_worker(parts, client):
         yield Engine(parts, Syncs(client, settings.task_queue))
+
+
+@pytest.fixture
+def prepare(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
+    """See `Prepare`."""
+
+    async def prepared(script: Script, **settings: object) -> Bench:
+        monkeypatch.setattr(registry, "KINDS", script.kinds())
+        ring = KeyRing(MemoryKeyStore(), FileRootKey.create(tmp_path / f"{uuid4()}.key"))
+        directory = Directory(database, ring)
+        tenant = await directory.add_tenant("Tenant of a test")
+        new = NewConnection(kind="paged", settings=settings)
+        return Bench(database, ring, await directory.add_connection(tenant.tenant_id, new))
+
+    return prepared

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from pydantic import Field as Bounded
 from temporalio.testing import ActivityEnvironment
@@ -30,6 +31,7 @@ from contactsync.activities.sources.source import (
     Unchanged,
     Workbench,
 )
+from contactsync.activities.sources.window_etags import told_once
 from contactsync.activities.store.contacts import Contacts
 from contactsync.activities.store.cursors import Cursor, seal_cursor
 from contactsync.activities.store.directory import Connection, Directory
@@ -45,21 +47,24 @@ class PagedSettings(SourceSettings):
     """Limits of its account."""
 
     per_second: float | None = None
+    burst: int = 1
     concurrent: int | None = Bounded(default=None, ge=1)
 
     def limits(self) -> RequestLimits:
         """See `SourceSettings`."""
-        return RequestLimits(per_second=self.per_second, concurrent=self.concurrent)
+        return RequestLimits(per_second=self.per_second, burst=self.burst, concurrent=self.concurrent)
 
 
 @dataclass(slots=True)
 class Script:
-    """What the source answers: `answer` gets the cursor it is asked with. `asked` are those cursors."""
+    """What the source answers: `answer` gets the cursor it is asked with. `asked` are those cursors. `looks_up`: what
+    is held as it is listed is called unchanged."""
 
     answer: Callable[[bytes | None], FetchedPage]
     can: Capabilities = field(default_factory=lambda: Capabilities(tokens=True, tombstones=True))
     cards: Mapping[str, str] = field(default_factory=dict[str, str])  # id → note, listed with etags of their own
     asked: list[bytes | None] = field(default_factory=list[bytes | None])
+    looks_up: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -110,6 +115,8 @@ class Paged:
         self._script.asked.append(cursor)
         self._workbench.meter.count()
         page = self._script.answer(cursor)
+        if self._script.looks_up:
+            return replace(page, changes=tuple(await told_once(self._workbench, page.changes)))
         if not page.full or not self._script.cards:
             return page
         held = await self._workbench.unchanged(dict.fromkeys(self._script.cards, "as ever"))
@@ -185,3 +192,23 @@ class Bench:
                 return page
             cursor = page.head.cursor
         raise AssertionError("the pass does not end")
+
+
+class Prepare(Protocol):
+    """Makes a connection to a script."""
+
+    async def __call__(self, script: Script, **settings: object) -> Bench: ...
+
+
+def page_of(*names: str, cursor: bytes, done: bool = False, full: bool = True, restarted: bool = False) -> FetchedPage:
+    """A page that names these contacts."""
+    changes = tuple(Changed(name, written(Contact(uid=name))) for name in names)
+    return FetchedPage(changes, cursor, done, full, restarted, len(changes))
+
+
+def three_pages(cursor: bytes | None) -> FetchedPage:
+    """A listing of three pages; then every pass is one empty page."""
+    if cursor is None:
+        return page_of("a", cursor=b"1", restarted=True)
+    pages = {b"1": page_of("b", cursor=b"2"), b"2": page_of("c", cursor=b"end", done=True)}
+    return pages.get(cursor, page_of(cursor=b"end", done=True, full=False))

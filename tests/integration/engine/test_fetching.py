@@ -2,64 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 import pytest
-from tests.integration.engine.paged import START, Bench, Script
+from tests.integration.engine.paged import START, Bench, Prepare, Script, page_of, three_pages
 
-from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Contact, Field, read, written
+from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Field, read
 from contactsync.activities.messages import OpenPass, Page, PageResult, PartRef
 from contactsync.activities.pages import RawContact, load_raw
-from contactsync.activities.sources import registry
 from contactsync.activities.sources.progress_guard import Bounds
-from contactsync.activities.sources.source import Capabilities, Changed, FetchedPage
+from contactsync.activities.sources.source import Capabilities, FetchedPage
 from contactsync.activities.store.cursors import Cursor, open_cursor, seal_cursor
-from contactsync.activities.store.directory import Directory, NewConnection, TenantPolicy
+from contactsync.activities.store.directory import TenantPolicy
 from contactsync.activities.store.passes import Passes
-from contactsync.codecs.keys.file_root import FileRootKey
-from contactsync.codecs.keys.memory_store import MemoryKeyStore
-from contactsync.codecs.keys.ring import KeyRing
 from contactsync.errors import CredentialsRejected, SourceLoops, SourceThrottled
-from contactsync.postgres import Database
 
 DAY = 86_400.0
-
-
-class Prepare(Protocol):
-    """Makes a connection to a script."""
-
-    async def __call__(self, script: Script, **settings: object) -> Bench: ...
-
-
-@pytest.fixture
-def prepare(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
-    """See `Prepare`."""
-
-    async def prepared(script: Script, **settings: object) -> Bench:
-        monkeypatch.setattr(registry, "KINDS", script.kinds())
-        ring = KeyRing(MemoryKeyStore(), FileRootKey.create(tmp_path / f"{uuid4()}.key"))
-        directory = Directory(database, ring)
-        tenant = await directory.add_tenant("Tenant of a test")
-        new = NewConnection(kind="paged", settings=settings)
-        return Bench(database, ring, await directory.add_connection(tenant.tenant_id, new))
-
-    return prepared
-
-
-def page_of(*names: str, cursor: bytes, done: bool = False, full: bool = True, restarted: bool = False) -> FetchedPage:
-    """A page that names these contacts."""
-    changes = tuple(Changed(name, written(Contact(uid=name))) for name in names)
-    return FetchedPage(changes, cursor, done, full, restarted, len(changes))
-
-
-def three_pages(cursor: bytes | None) -> FetchedPage:
-    """A listing of three pages; then every pass is one empty page."""
-    if cursor is None:
-        return page_of("a", cursor=b"1", restarted=True)
-    pages = {b"1": page_of("b", cursor=b"2"), b"2": page_of("c", cursor=b"end", done=True)}
-    return pages.get(cursor, page_of(cursor=b"end", done=True, full=False))
 
 
 async def test_each_listing_has_a_generation_of_its_own(prepare: Prepare) -> None:
