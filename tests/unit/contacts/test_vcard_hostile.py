@@ -1,14 +1,18 @@
 """Whatever the text, the reader answers with a contact or with a reason."""
 
+from collections.abc import Callable, Iterable
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.contacts.cards import ALL, card, exported
 from tests.unit.contacts.people import LONE_SURROGATES, NAUGHTY, wild
 
-from contactsync.activities.contacts.contact import Contact
+from contactsync.activities.contacts.contact import Contact, written
+from contactsync.activities.contacts.limits import MAX_CONTACT_BYTES
 from contactsync.activities.contacts.quarantine import UnreadableContact
-from contactsync.activities.contacts.vcard import parse_vcard
+from contactsync.activities.contacts.vcard import SURELY_SMALL, parse_vcard, read_vcard
+from contactsync.activities.contacts.vcard_lines import CHARSETS, any_lines, lines_of, logical_lines
 from contactsync.activities.contacts.vcard_vocabulary import FIELD_OF
 
 PROPERTIES = sorted(FIELD_OF)
@@ -90,3 +94,38 @@ def test_damaged_exports_are_read_or_refused(data: st.DataObject) -> None:
     else:
         del text[at : at + 1 if damage == "remove" else len(text)]
     _read(bytes(text))
+
+
+PIECES = ["BEGIN:VCARD", "END:VCARD", "begin:vcard", " End:vCard ", "NOTE:a=", "NOTE;ENCODING=QUOTED-PRINTABLE:a=", ""]
+BREAKS = ["\n", "\r\n", "\r", "\n ", "\n\t", "\n\n \t", "=\n", ""]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(st.sampled_from([*PIECES, "FN:a", "AGENT:"]), st.sampled_from(BREAKS)), max_size=6))
+def test_cards_cut_in_one_go_are_cut_alike(middle: list[tuple[str, str]]) -> None:
+    """What the quick way makes of a card's lines is what the careful way makes of them, whatever is in the card."""
+    inner = "".join(piece + end for piece, end in middle)
+    for text in (inner, f"BEGIN:VCARD\r\n{inner}END:VCARD\r\n", f"BEGIN:VCARD\n{inner}\nEND:VCARD"):
+        assert _lines(any_lines, text.replace("\r\n", "\n").replace("\r", "\n")) == _lines(logical_lines, text)
+
+
+def _lines(cut: Callable[[str], Iterable[str]], text: str) -> list[str] | None:
+    try:
+        return [line for line in cut(text) if line]
+    except UnreadableContact:
+        return None
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_json_of_a_card_is_canonical(file: str) -> None:
+    """The JSON that a card is read into is that of the contact, byte for byte."""
+    for text in exported(file):
+        assert read_vcard(text, ALL) == written(parse_vcard(text, ALL))
+
+
+@pytest.mark.parametrize("charset", [*sorted(CHARSETS), "no-such"])
+def test_small_cards_need_no_measure(charset: str) -> None:
+    """In no character set does a text become so much longer that a small card could be a contact that is too large."""
+    text = card(f"NOTE;CHARSET={charset};ENCODING=QUOTED-PRINTABLE:" + "\U0001d11e\U0010ffffé\x80" * 200)
+    (line,) = lines_of(text, {"NOTE"})
+    assert len(line.value.encode()) * SURELY_SMALL <= len(text) * MAX_CONTACT_BYTES

@@ -1,26 +1,14 @@
 """Read one vCard: 2.1, 3.0 or 4.0, as the programs in use write it (RFC 6350, RFC 2426, RFC 9554, RFC 9555 §2)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 
-from contactsync.activities.contacts.contact import (
-    Address,
-    Anniversary,
-    Contact,
-    EmailAddress,
-    Fields,
-    Link,
-    Name,
-    NameComponent,
-    Nickname,
-    Note,
-    OnlineService,
-    Organization,
-    Phone,
-    Title,
-)
+from msgspec import Struct
+from msgspec.structs import replace
+
+from contactsync.activities.contacts.contact import Contact, Fields, read
 from contactsync.activities.contacts.dates import normal_date, without_year
 from contactsync.activities.contacts.limits import MAX_CONTACT_BYTES
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
@@ -36,6 +24,22 @@ from contactsync.activities.contacts.vcard_vocabulary import (
     MESSENGERS,
     NAME_PARTS,
 )
+from contactsync.activities.contacts.wire import (
+    WireAddress,
+    WireAnniversary,
+    WireContact,
+    WireEmail,
+    WireLink,
+    WireName,
+    WireNameComponent,
+    WireNickname,
+    WireNote,
+    WireOnlineService,
+    WireOrganization,
+    WirePhone,
+    WireTitle,
+    written_wire,
+)
 
 _Kind = Literal["individual", "group", "org", "location", "device", "application"]
 _KINDS: Final = MappingProxyType[str, _Kind](
@@ -43,10 +47,18 @@ _KINDS: Final = MappingProxyType[str, _Kind](
 )
 _PREFERRED: Final = 1
 _ADDRESS_PARTS: Final = 7
+SURELY_SMALL: Final = MAX_CONTACT_BYTES // 12
+"""Characters, or bytes, of a card whose values need not be measured: read byte by byte in a wrong character set, a
+character becomes four of three bytes each at most."""
 
 
 def parse_vcard(text: bytes | str, fields: Fields) -> Contact:
-    """The contact in the text of exactly one vCard, with `uid`, `kind` and the properties in `fields` only.
+    """The contact of `read_vcard`, to work with."""
+    return read(read_vcard(text, fields))
+
+
+def read_vcard(text: bytes | str, fields: Fields) -> bytes:
+    """The contact in the text of exactly one vCard, with `uid`, `kind` and the properties in `fields` only, as JSON.
 
     Values are as the source wrote them: not normalised, not validated. Lines that are broken or not asked for are
     passed over. Bytes may be in UTF-8, UTF-16, or as their CHARSET parameters say.
@@ -54,46 +66,52 @@ def parse_vcard(text: bytes | str, fields: Fields) -> Contact:
     Raises:
         UnreadableContact: there is not exactly one whole card (`unreadable`), or it is too large (`too_large`).
     """
-    lines = list(lines_of(text, lambda name: name in ALWAYS or FIELD_OF.get(name) in fields))
-    if sum(len(line.value.encode("utf-8", "replace")) for line in lines) > MAX_CONTACT_BYTES:
+    lines = lines_of(text, _wanted(fields))
+    if len(text) > SURELY_SMALL and sum(map(_size_of, lines)) > MAX_CONTACT_BYTES:
         raise UnreadableContact(QuarantineReason.TOO_LARGE)
-    draft = _Draft(labels={line.group: _label(line.text()) for line in lines if line.name == "X-ABLABEL"})
+    draft = _Draft({line.group: _label(line.text()) for line in lines if line.name == "X-ABLABEL"})
     for line in lines:
         reader = _READERS.get(line.name)
-        if reader and draft.is_first_of_its_alternatives(line):
+        if reader and ("ALTID" not in line.params or draft.is_first_of_its_alternatives(line)):
             reader(line, draft)
-    return draft.contact()
+    return written_wire(draft.contact())
 
 
-@dataclass(slots=True)
-class _Draft:
+def _size_of(line: Line) -> int:
+    return len(line.value.encode("utf-8", "replace"))
+
+
+@lru_cache(maxsize=64)
+def _wanted(fields: Fields) -> frozenset[str]:
+    """The names of the vCard properties that are read."""
+    return ALWAYS | {name for name, field in FIELD_OF.items() if field in fields}
+
+
+class _Draft(Struct):
     labels: Mapping[str, str]
     uid: str = ""
     kind: _Kind = "individual"
     full: str = ""
-    components: tuple[NameComponent, ...] = ()
-    nicknames: list[Nickname] = field(default_factory=list[Nickname])
-    organizations: list[Organization] = field(default_factory=list[Organization])
-    titles: list[Title] = field(default_factory=list[Title])
-    emails: list[EmailAddress] = field(default_factory=list[EmailAddress])
-    phones: list[Phone] = field(default_factory=list[Phone])
-    addresses: dict[int, Address] = field(default_factory=dict[int, Address])
-    address_groups: dict[str, int] = field(default_factory=dict[str, int])
-    country_codes: dict[str, str] = field(default_factory=dict[str, str])
-    online_services: list[OnlineService] = field(default_factory=list[OnlineService])
-    links: list[Link] = field(default_factory=list[Link])
-    anniversaries: list[Anniversary] = field(default_factory=list[Anniversary])
-    notes: list[Note] = field(default_factory=list[Note])
-    keywords: list[str] = field(default_factory=list[str])
-    members: list[str] = field(default_factory=list[str])
-    alternatives: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    components: tuple[WireNameComponent, ...] = ()
+    nicknames: list[WireNickname] = []
+    organizations: list[WireOrganization] = []
+    titles: list[WireTitle] = []
+    emails: list[WireEmail] = []
+    phones: list[WirePhone] = []
+    addresses: list[WireAddress] = []
+    address_groups: dict[str, int] = {}
+    country_codes: dict[str, str] = {}
+    online_services: list[WireOnlineService] = []
+    links: list[WireLink] = []
+    anniversaries: list[WireAnniversary] = []
+    notes: list[WireNote] = []
+    keywords: list[str] = []
+    members: list[str] = []
+    alternatives: set[tuple[str, str]] = set()
 
     def is_first_of_its_alternatives(self, line: Line) -> bool:
         """Lines of one ALTID say the same in other languages or scripts: the first stands for all (RFC 6350 §5.4)."""
-        alternative = line.params.get("ALTID")
-        if not alternative:
-            return True
-        key = (line.name, alternative[0])
+        key = (line.name, line.param("ALTID"))
         known = key in self.alternatives
         self.alternatives.add(key)
         return not known
@@ -108,19 +126,19 @@ class _Draft:
         type_ = APPLE_LABELS.get(self.labels.get(line.group, "").upper()) if line.group else None
         return [*line.types, type_] if type_ else line.types
 
-    def contact(self) -> Contact:
+    def contact(self) -> WireContact:
         """The contact, once every line was read."""
         named = self.full or self.components
-        return Contact(
+        return WireContact(
             uid=self.uid,
             kind=self.kind,
-            name=Name(full=self.full, components=self.components) if named else None,
+            name=WireName(full=self.full, components=self.components) if named else None,
             nicknames=tuple(self.nicknames),
             organizations=tuple(self.organizations),
             titles=tuple(self.titles),
             emails=tuple(self.emails),
             phones=tuple(self.phones),
-            addresses=tuple(self._addresses()),
+            addresses=self._addresses(),
             online_services=tuple(self.online_services),
             links=tuple(self.links),
             anniversaries=tuple(self.anniversaries),
@@ -129,12 +147,12 @@ class _Draft:
             members=tuple(self.members),
         )
 
-    def _addresses(self) -> list[Address]:
+    def _addresses(self) -> tuple[WireAddress, ...]:
         for group, code in self.country_codes.items():
             at = self.address_groups.get(group)
             if at is not None and not self.addresses[at].country_code:
-                self.addresses[at] = self.addresses[at].model_copy(update={"country_code": code})
-        return list(self.addresses.values())
+                self.addresses[at] = replace(self.addresses[at], country_code=code)
+        return tuple(self.addresses)
 
 
 def _label(text: str) -> str:
@@ -172,42 +190,41 @@ def _name(line: Line, draft: _Draft) -> None:
         credentials = [item for item in credentials if item.strip().lower() not in GENERATIONS]
     parts[4] = credentials
     draft.components = tuple(
-        NameComponent(kind=kind, value=item) for kind, part in zip(NAME_PARTS, parts, strict=False) for item in part
+        WireNameComponent(kind=kind, value=item) for kind, part in zip(NAME_PARTS, parts, strict=False) for item in part
     )
 
 
 def _nickname(line: Line, draft: _Draft) -> None:
-    draft.nicknames += [Nickname(name=name) for name in line.parts(",") if name.strip()]
+    draft.nicknames += [WireNickname(name=name) for name in line.parts(",") if name.strip()]
 
 
 def _organization(line: Line, draft: _Draft) -> None:
     name, *units = line.parts()
     kept = tuple(unit for unit in units if unit.strip())
     if name.strip() or kept:
-        draft.organizations.append(Organization(name=name, units=kept))
+        draft.organizations.append(WireOrganization(name=name, units=kept))
 
 
 def _title(line: Line, draft: _Draft) -> None:
     if name := line.text():
-        draft.titles.append(Title(name=name, kind="role" if line.name == "ROLE" else "title"))
+        draft.titles.append(WireTitle(name=name, kind="role" if line.name == "ROLE" else "title"))
 
 
 def _email(line: Line, draft: _Draft) -> None:
     if address := line.text().strip():
         types = draft.types(line)
         draft.emails.append(
-            EmailAddress(address=address, contexts=_contexts(types), pref=_pref(line, types), label=draft.label(line))
+            WireEmail(address=address, contexts=_contexts(types), pref=_pref(line, types), label=draft.label(line))
         )
 
 
 def _phone(line: Line, draft: _Draft) -> None:
     if number := line.text().strip():
         types = draft.types(line)
-        features = tuple(dict.fromkeys(FEATURES[type_] for type_ in types if type_ in FEATURES))
         draft.phones.append(
-            Phone(
+            WirePhone(
                 number=number[4:] if number[:4].lower() == "tel:" else number,
-                features=features,
+                features=_each_once([FEATURES[type_] for type_ in types if type_ in FEATURES]),
                 contexts=_contexts(types),
                 pref=_pref(line, types),
                 label=draft.label(line),
@@ -219,7 +236,7 @@ def _address(line: Line, draft: _Draft) -> None:
     parts = [", ".join(item.strip() for item in part if item.strip()) for part in line.components()]
     parts += [""] * (_ADDRESS_PARTS - len(parts))
     box, extended, street, locality, region, postcode, country = parts[:_ADDRESS_PARTS]
-    address = Address(
+    address = WireAddress(
         street=", ".join(part for part in (box, extended, street) if part),
         locality=locality,
         region=region,
@@ -231,7 +248,7 @@ def _address(line: Line, draft: _Draft) -> None:
     )
     if address.full or any(parts):
         draft.address_groups.setdefault(line.group, len(draft.addresses))
-        draft.addresses[len(draft.addresses)] = address
+        draft.addresses.append(address)
 
 
 def _country_code(line: Line, draft: _Draft) -> None:
@@ -248,12 +265,12 @@ def _online_service(line: Line, draft: _Draft) -> None:
     if line.name in MESSENGERS:
         service, user, value = MESSENGERS[line.name], value, ""
     if value or user:
-        draft.online_services.append(OnlineService(service=service, uri=value, user=user))
+        draft.online_services.append(WireOnlineService(service=service, uri=value, user=user))
 
 
 def _link(line: Line, draft: _Draft) -> None:
     if uri := line.text().strip():
-        draft.links.append(Link(uri=uri, label=draft.label(line)))
+        draft.links.append(WireLink(uri=uri, label=draft.label(line)))
 
 
 def _date(line: Line, draft: _Draft) -> None:
@@ -264,12 +281,12 @@ def _date(line: Line, draft: _Draft) -> None:
     omitted = line.param("X-APPLE-OMIT-YEAR")
     date = normal_date(without_year(text) if omitted and text.startswith(omitted) else text)
     if date and occasion:
-        draft.anniversaries.append(Anniversary(kind=occasion, date=date))
+        draft.anniversaries.append(WireAnniversary(kind=occasion, date=date))
 
 
 def _note(line: Line, draft: _Draft) -> None:
     if (note := line.text()).strip():
-        draft.notes.append(Note(note=note))
+        draft.notes.append(WireNote(note=note))
 
 
 def _keywords(line: Line, draft: _Draft) -> None:
@@ -282,7 +299,11 @@ def _member(line: Line, draft: _Draft) -> None:
 
 
 def _contexts(types: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(CONTEXTS[type_] for type_ in types if type_ in CONTEXTS))
+    return _each_once([CONTEXTS[type_] for type_ in types if type_ in CONTEXTS])
+
+
+def _each_once(words: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words)) if len(words) > 1 else tuple(words)
 
 
 def _pref(line: Line, types: list[str]) -> int | None:

@@ -5,13 +5,18 @@ Nothing here knows what a property means. RFC 6350 §3 (4.0), RFC 2426 (3.0), ve
 
 import binascii
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
+
+from msgspec import Struct
 
 from contactsync.activities.contacts.limits import MAX_CARD_BYTES, MAX_READ_CHARS
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 
+_BEGIN: Final = "BEGIN:VCARD\n"
+_ENDS: Final = ("\nEND:VCARD\n", "\nEND:VCARD")
+_MARK: Final = re.compile(":VCARD", re.IGNORECASE)
+_FOLD: Final = re.compile(r"\n[ \t]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HEAD: Final = re.compile(r'[^":]*(?:"[^"]*"[^":]*)*:')
 _PARAMETER: Final = re.compile(r'(?:[^;"]+|"[^"]*"|")+')
@@ -30,8 +35,7 @@ CHARSETS: Final = frozenset(
 _GUESS: Final = "windows-1252"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A content line. `name` and parameter names are in upper case; `value` is decoded but still escaped."""
 
     group: str
@@ -60,7 +64,7 @@ class Line:
 
     def components(self) -> list[list[str]]:
         """The parts, each a list as well (N of vCard 3.0 and 4.0; in 2.1 a comma is just a comma)."""
-        if self.version == "2.1":
+        if self.version == "2.1" or "," not in self.value:
             return [[part] for part in self.parts()]
         return [[self._unescape(item) for item in _split(part, ",")] for part in _split(self.value, ";")]
 
@@ -72,7 +76,7 @@ class Line:
         return _ESCAPE.sub(lambda match: "\n" if match[1] in "nN" else match[1], text)
 
 
-def lines_of(card: bytes | str, wanted: Callable[[str], bool]) -> Iterator[Line]:
+def lines_of(card: bytes | str, wanted: Collection[str]) -> list[Line]:
     """The lines of the one card in the text whose property name is wanted; broken lines among them are left out.
 
     Lines of a card inside the card (AGENT of vCard 2.1) are not the card's own and are left out.
@@ -83,29 +87,46 @@ def lines_of(card: bytes | str, wanted: Callable[[str], bool]) -> Iterator[Line]
     if len(card) > MAX_CARD_BYTES:
         raise UnreadableContact(QuarantineReason.TOO_LARGE)
     version = "3.0"
-    for logical in _body(_unfold(_text(card))):
+    lines: list[Line] = []
+    for logical in logical_lines(_text(card)):
         split = _split_head(logical)
         if split is None:
             continue
         group, name, rest, value = split
         if name == "VERSION":
             version = value.strip()
-        elif wanted(name) and (line := _line(group, name, rest, value, version)):
-            yield line
+        elif name in wanted and (line := _line(group, name, rest, value, version)):
+            lines.append(line)
+    return lines
 
 
 def _text(card: bytes | str) -> str:
     if isinstance(card, str):
-        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", card).lstrip("\ufeff")
+        return (card if card.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", card)).lstrip("\ufeff")
     if card.startswith((b"\xff\xfe", b"\xfe\xff")):
         return card.decode("utf-16", "replace")
     # producers fold at octets, in the middle of a character too: what is no UTF-8 yet may be once lines are unfolded
     return card.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
+def logical_lines(text: str) -> Iterable[str]:
+    """The unfolded lines of the one card in the text. A card as nearly all are is cut in one go; a test compares."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "=\n" not in text:
+        unfolded = _FOLD.sub("", text)
+        if unfolded.startswith(_BEGIN) and unfolded.endswith(_ENDS) and len(_MARK.findall(unfolded)) == 2:
+            return unfolded[len(_BEGIN) : unfolded.rindex("\n", 0, -1)].split("\n")
+    return any_lines(text)
+
+
+def any_lines(text: str) -> Iterator[str]:
+    """`logical_lines`, whatever the text looks like; its lines end in newlines."""
+    return _body(_unfold(text))
+
+
 def _unfold(text: str) -> Iterator[str]:
     parts: list[str] = []
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in text.split("\n"):
         if parts and line[:1] in {" ", "\t"}:
             parts.append(line[1:])
         elif parts and parts[-1].endswith("=") and _is_soft_break(parts[0], line):
@@ -141,19 +162,19 @@ def _body(lines: Iterator[str]) -> Iterator[str]:
 
 def _split_head(line: str) -> tuple[str, str, str, str] | None:
     """Group, name, the parameters' text and the value; None for a line without a colon."""
-    end = line.find(":")
-    if end < 0:
+    head, colon, value = line.partition(":")
+    if not colon:
         return None
-    if '"' in line[:end] and (match := _HEAD.match(line)):
-        end = match.end() - 1
-    head, _, rest = line[:end].partition(";")
+    if '"' in head and (match := _HEAD.match(line)):
+        head, value = line[: match.end() - 1], line[match.end() :]
+    head, _, rest = head.partition(";")
     group, _, name = head.rpartition(".")
-    return group.strip().upper(), name.strip().upper(), rest, line[end + 1 :]
+    return group.strip().upper(), name.strip().upper(), rest, value
 
 
 def _line(group: str, name: str, rest: str, value: str, version: str) -> Line | None:
     params = _params(rest) if rest else {}
-    decoded = _decode(value, params)
+    decoded = _decode(value, params) if params or not value.isascii() else value
     return None if decoded is None else Line(group, name, params, decoded[:MAX_READ_CHARS], version)
 
 
@@ -173,8 +194,8 @@ def _params(rest: str) -> dict[str, list[str]]:
 
 
 def _decode(value: str, params: dict[str, list[str]]) -> str | None:
-    charset = params.get("CHARSET", [""])[0]
-    encoding = params.get("ENCODING", [""])[0]
+    charset = params["CHARSET"][0] if "CHARSET" in params else ""
+    encoding = params["ENCODING"][0] if "ENCODING" in params else ""
     if encoding == "QUOTED-PRINTABLE":
         return _from_bytes(binascii.a2b_qp(value.encode("utf-8", "surrogateescape")), charset)
     if encoding in {"B", "BASE64"}:
@@ -187,7 +208,11 @@ def _decode(value: str, params: dict[str, list[str]]) -> str | None:
 
 def _readable(value: str, charset: str) -> str:
     """Bytes that were not UTF-8 (kept as lone surrogates so far) in their own character set."""
-    return _from_bytes(value.encode("utf-8", "surrogateescape"), charset) if _SURROGATE.search(value) else value
+    return (
+        _from_bytes(value.encode("utf-8", "surrogateescape"), charset)
+        if not value.isascii() and _SURROGATE.search(value)
+        else value
+    )
 
 
 def _from_bytes(raw: bytes, charset: str) -> str:

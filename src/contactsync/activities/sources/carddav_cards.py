@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from contactsync.activities.contacts.contact import Fields, written
+from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.contacts.limits import MAX_CARD_BYTES
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
-from contactsync.activities.contacts.vcard import parse_vcard
+from contactsync.activities.contacts.vcard import read_vcard
 from contactsync.activities.contacts.vcard_vocabulary import ALWAYS, FIELD_OF
 from contactsync.activities.sources.carddav_cursor import BOOK_GONE, Book
 from contactsync.activities.sources.carddav_listing import ETAG, Listed
@@ -131,10 +131,9 @@ class Cards:
         if len(got.text) > MAX_CARD_BYTES:
             return Broken(QuarantineReason.TOO_LARGE)
         try:
-            contact = parse_vcard(got.text, self._fields)
+            return Read(read_vcard(got.text, self._fields), got.etag or listed_etag)
         except UnreadableContact as error:
             return Broken(error.reason)
-        return Read(written(contact), got.etag or listed_etag)
 
 
 def properties_of(fields: Fields) -> frozenset[str]:
