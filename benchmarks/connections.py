@@ -2,7 +2,8 @@
 
 Each has a contact in the memory of the worker, and passes at an interval that find nothing changed. All are started
 together; then the worker is watched for one interval, in which every connection has one pass. Before and during a
-flood of other tenants' work, a small tenant asks for a pass of its own. Options: `connections`, `interval` (seconds).
+flood of other tenants' work, a small tenant asks for a pass of its own. Options: `connections`, `interval` (seconds; a
+minute at least, and so many that there are about three passes a second), `flood` (connections of it).
 """
 
 import asyncio
@@ -30,7 +31,10 @@ _USUAL_INTERVAL: Final = NewConnection(kind="memory", settings={}).interval_seco
 """Of connections for which nobody chose another; passes are what costs, so that fewer cost less in proportion."""
 
 _FLOOD_CONTACTS: Final = 5_000
-_ENDED: Final = "SELECT count(*) FROM contactsync.pass WHERE tenant_id = $1 AND ended_at IS NOT NULL"
+_ENDED: Final = """
+    SELECT count(*) AS passes, count(DISTINCT connection_id) AS connections FROM contactsync.pass
+    WHERE tenant_id = $1 AND ended_at IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,11 @@ class Ground:
         connection = await self.parts.directory.add_connection(tenant_id, new)
         return Sync(tenant_id, connection.connection_id, new.kind)
 
-    async def ended(self, tenant_id: UUID) -> int:
-        """How many passes of a tenant have ended."""
+    async def ended(self, tenant_id: UUID) -> tuple[int, int]:
+        """How many passes of a tenant have ended, and how many of its connections had one."""
         async with self.parts.database.transaction(tenant_id) as connection:
-            return int(await connection.fetchval(_ENDED, tenant_id))
+            passes, connections = await connection.fetchrow(_ENDED, tenant_id) or (0, 0)
+        return int(passes), int(connections)
 
     async def pass_of(self, sync: Sync) -> float:
         """Seconds from asking for a pass to its end."""
@@ -67,71 +72,106 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """What so many connections took: to start, and in one interval of waiting."""
+    """What so many connections took: to start, and in one interval of waiting.
 
+    Cores are those that were busy, memory is in MiB; `alone` is the worker before there was any connection.
+    """
+
+    number: int
     starting: float
     cores: float
     temporal: float
     passes: int
     seconds: float
     memory: float
-    empty: float
+    alone: "Alone"
+
+    @property
+    def of_a_pass(self) -> float:
+        """Seconds of the worker's CPU for each pass that found nothing."""
+        return (self.cores - self.alone.cores) * self.seconds / max(1, self.passes)
+
+    def at_interval(self, seconds: float) -> float:
+        """How many of the worker's cores would be busy at another interval."""
+        return self.alone.cores + self.of_a_pass * self.number / seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A worker without connections."""
+
+    cores: float
+    memory: float
 
 
 async def measure(options: Options) -> Result:
     """Each number of connections on servers of its own, then a flood."""
     numbers = options.numbers("connections", usual=(10, 100, 1_000), quick=(5,))
-    interval = options.number("interval", usual=300, quick=10)
-    figures: list[Figure] = []
-    most = Idle(0, 0, 0, 0, 0, 0, 0)
+    found: list[Idle] = []
     for number in numbers:
+        interval = options.number("interval", usual=max(60, number * 3 // 10), quick=10)
         async with _ground() as ground:
-            most = await _idle(ground, number, interval)
-        figures += _figures(number, most)
+            found.append(await _idle(ground, number, interval))
     async with _ground() as ground:
         alone, flooded = await _flood(ground, options.number("flood", usual=20, quick=2))
-    figures += [
+    figures = [figure for idle in found for figure in _figures(idle)]
+    small = (
         Figure("small tenant alone: a pass", "s", alone),
         Figure("small tenant in a flood: a pass", "s", flooded),
-    ]
-    usual = 100 * most.cores * interval / _USUAL_INTERVAL
-    aimed = Ratio(f"{max(numbers):,} connections, a pass every {_USUAL_INTERVAL} s: worker, % of a core", usual, "≤ 5")
-    return Result(
-        "connections", {"interval": interval, "connections": ",".join(map(str, numbers))}, tuple(figures), (aimed,)
     )
+    listed = ",".join(map(str, numbers))
+    ratios = (_aimed(max(found, key=lambda idle: idle.number)), _fairness(*small))
+    return Result("connections", {"connections": listed}, (*figures, *small), ratios)
 
 
-def _figures(number: int, idle: Idle) -> list[Figure]:
-    each = 1e3 * idle.seconds / max(1, idle.passes)
+def _aimed(idle: Idle) -> Ratio:
+    name = f"{idle.number:,} connections, a pass every {_USUAL_INTERVAL} s: worker, % of a core"
+    return Ratio(name, 100 * idle.at_interval(_USUAL_INTERVAL), "≤ 5")
+
+
+def _fairness(alone: Figure, flooded: Figure) -> Ratio:
+    return Ratio("small tenant: a pass in a flood / alone", flooded.median / alone.median)
+
+
+def _figures(idle: Idle) -> list[Figure]:
     measured = (
         ("time to start all", "s", idle.starting),
+        ("interval", "s", idle.seconds),
+        ("passes that find nothing", "in an interval", idle.passes),
         ("worker while they wait", "% of a core", 100 * idle.cores),
         ("Temporal while they wait", "% of a core", 100 * idle.temporal),
-        ("passes that find nothing", "in an interval", float(idle.passes)),
-        ("worker for each of these", "ms of CPU", each * idle.cores),
+        ("worker for each of these passes", "ms of CPU", 1e3 * idle.of_a_pass),
         ("worker", "MiB", idle.memory),
-        ("worker for each connection", "KiB", 1024 * (idle.memory - idle.empty) / number),
+        ("worker for each connection", "KiB", 1024 * (idle.memory - idle.alone.memory) / idle.number),
     )
-    return [Figure(f"{number:,} connections: {name}", unit, (value,)) for name, unit, value in measured]
+    return [Figure.once(f"{idle.number:,} connections: {name}", unit, value) for name, unit, value in measured]
 
 
 async def _idle(ground: Ground, number: int, interval: int) -> Idle:
     """Start so many connections, and watch them for an interval once each has had its first pass."""
+    cores, _, _ = await _watched(ground, min(10, interval))
+    alone = Alone(cores, resident_mib((ground.worker.pid,)))
     tenant_id = await ground.tenant()
     syncs = [await ground.connection(tenant_id, 1, interval) for _ in range(number)]
-    empty, began = resident_mib((ground.worker.pid,)), time.perf_counter()
+    began = time.perf_counter()
     await _start(ground, syncs)
     await _until_ended(ground, tenant_id, number)
     starting = time.perf_counter() - began
-    ended, began = await ground.ended(tenant_id), time.perf_counter()
-    worker, temporal = _spent(ground)
-    await asyncio.sleep(interval)
-    seconds = time.perf_counter() - began
-    later_worker, later_temporal = _spent(ground)
-    passes, memory = await ground.ended(tenant_id) - ended, resident_mib((ground.worker.pid,))
-    cores = (later_worker - worker) / seconds
+    await asyncio.sleep(min(30, interval / 2))  # so that passes which began together all fall into the interval
+    ended, _ = await ground.ended(tenant_id)
+    cores, temporal, seconds = await _watched(ground, interval)
+    passes = (await ground.ended(tenant_id))[0] - ended
     print(f"  {number:,} connections: {100 * cores:.1f} % of a core", file=sys.stderr, flush=True)
-    return Idle(starting, cores, (later_temporal - temporal) / seconds, passes, seconds, memory, empty)
+    memory = resident_mib((ground.worker.pid,))
+    return Idle(number, starting, cores, temporal, passes, seconds, memory, alone)
+
+
+async def _watched(ground: Ground, seconds: float) -> tuple[float, float, float]:
+    """How many cores the worker and Temporal keep busy in so many seconds; and how many seconds it were."""
+    began, (worker, temporal) = time.perf_counter(), _spent(ground)
+    await asyncio.sleep(seconds)
+    took, (later_worker, later_temporal) = time.perf_counter() - began, _spent(ground)
+    return (later_worker - worker) / took, (later_temporal - temporal) / took, took
 
 
 def _spent(ground: Ground) -> tuple[float, float]:
@@ -149,8 +189,9 @@ async def _start(ground: Ground, syncs: Sequence[Sync]) -> None:
     await asyncio.gather(*map(start, syncs))
 
 
-async def _until_ended(ground: Ground, tenant_id: UUID, passes: int) -> None:
-    while await ground.ended(tenant_id) < passes:  # noqa: ASYNC110  # rows tell nobody that they change
+async def _until_ended(ground: Ground, tenant_id: UUID, connections: int) -> None:
+    """Wait until so many connections have had a pass."""
+    while (await ground.ended(tenant_id))[1] < connections:  # noqa: ASYNC110  # rows tell nobody that they change
         await asyncio.sleep(0.2)
 
 
@@ -161,8 +202,8 @@ async def _flood(ground: Ground, connections: int) -> tuple[tuple[float, ...], t
     alone = tuple([await ground.pass_of(small) for _ in range(5)])
     large = await ground.tenant()
     await _start(ground, [await ground.connection(large, _FLOOD_CONTACTS, 86_400) for _ in range(connections)])
-    flooded: list[float] = []
-    while await ground.ended(large) < connections:
+    flooded = [await ground.pass_of(small)]
+    while (await ground.ended(large))[1] < connections:
         flooded.append(await ground.pass_of(small))
     return alone, tuple(flooded)
 
