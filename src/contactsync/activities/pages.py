@@ -16,7 +16,7 @@ from contactsync.activities.sources.source import Change, Changed, Moved, Remove
 from contactsync.activities.store.changes import Alias, CleanChange, Quarantine, Seen, Tombstone, Upsert
 from contactsync.errors import PageUnreadable
 
-BODY_BYTES: Final = 1_500_000
+BODY_BYTES: Final = 1_750_000
 """Sources bound a page by its text, which JSON may write longer; Temporal refuses a payload past 2 MiB for ever."""
 
 
