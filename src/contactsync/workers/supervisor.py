@@ -20,8 +20,10 @@ from typing import Final
 import structlog
 
 from contactsync.workers.embedded.processes import Child, Command
+from contactsync.workers.settings import PREFIX
 from contactsync.workers.stopping import stop_requested
 
+SHARES_WORK: Final = f"{PREFIX}SHARE_WORK"
 STOPPED_WHILE_STARTING: Final = 128 + signal.SIGTERM
 _GRACE_MARGIN_SECONDS: Final = 5.0
 _QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
@@ -99,12 +101,13 @@ class Supervisor:
 
 
 def worker_command(shutdown_seconds: float) -> Command:
-    """A worker with this process's environment and standard error, and as long to stop as its activities have."""
+    """A worker with this process's environment and standard error, and as long to stop as its activities have. It
+    shares the work with its neighbours unless the environment says otherwise."""
     return Command(
         argv=(sys.executable, "-P", "-m", "contactsync", "worker"),  # -P: nothing is imported from where it stands
         log=None,
         cwd=Path.cwd(),
-        env=os.environ,
+        env={SHARES_WORK: "true", **os.environ},
         grace_seconds=shutdown_seconds + _GRACE_MARGIN_SECONDS,
     )
 

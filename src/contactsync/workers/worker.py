@@ -18,6 +18,7 @@ from contactsync.workers.key_flush import flushing
 from contactsync.workers.registered import WORKFLOWS
 from contactsync.workers.schedules import ensure_schedules
 from contactsync.workers.settings import Settings
+from contactsync.workers.slots import slots_of
 from contactsync.workers.stopping import stop_requested
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -72,6 +73,7 @@ def make_worker(
     storing, backfilling = parts.storing(), parts.backfilling()
     key_life, offboarding = parts.key_life(client), parts.offboarding()
     auditing, rotating = parts.auditing(), parts.rotating()
+    slots = slots_of(parts.settings)
     return Worker(
         client,
         task_queue=parts.settings.task_queue,
@@ -107,6 +109,7 @@ def make_worker(
         interceptors=[*interceptors, ActivityLogs()],
         workflow_runner=runner or SandboxedWorkflowRunner(),
         max_cached_workflows=parts.settings.cached_workflows,
-        max_concurrent_activities=parts.settings.max_activities,
+        tuner=slots.tuner,
+        activity_task_poller_behavior=slots.pollers,
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.shutdown_seconds),
     )

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from contactsync.workers.embedded.processes import Command
-from contactsync.workers.supervisor import Patience, Supervisor, cores, worker_command
+from contactsync.workers.supervisor import SHARES_WORK, Patience, Supervisor, cores, worker_command
 
 from .running import process_at
 
@@ -95,12 +95,15 @@ def test_waits_grow_and_are_bounded() -> None:
 
 
 def test_a_worker_is_a_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has our environment and standard error, and more time than its activities to stop."""
+    """It has our environment and standard error, shares the work, and has more time than its activities to stop."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(SHARES_WORK, raising=False)
     command = worker_command(20.0)
     assert command.argv[-3:] == ("-m", "contactsync", "worker")
-    assert (command.log, command.env, command.cwd) == (None, os.environ, tmp_path)
+    assert (command.log, command.env, command.cwd) == (None, {**os.environ, SHARES_WORK: "true"}, tmp_path)
     assert command.grace_seconds > 20.0
+    monkeypatch.setenv(SHARES_WORK, "false")
+    assert worker_command(20.0).env[SHARES_WORK] == "false"
 
 
 def test_cores_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
