@@ -286,3 +286,58 @@ async def test_accounts_are_keyed(store: Store, book: Book) -> None:
     assert budget_account(sealer, one, "someone") == budget_account(sealer, two, "someone")
     assert budget_account(sealer, one, "") != budget_account(sealer, two, "")
     assert budget_account(sealer, one, "someone") != budget_account(other, one, "someone")
+
+
+async def test_a_fetch_that_goes_on_pays_for_each_request(desk: Desk) -> None:
+    """However often it asks to go on, in the end the account was charged for what was sent."""
+    limits = RequestLimits(per_second=0.001, burst=10, daily=1000)
+    call, meter = desk.call("a", limits), Meter()
+    assert await desk.take(call) == 0.0
+    for sent in (1, 3, 4):
+        meter.requests = sent
+        assert await desk.budgets.go_on(call, meter)
+        assert (await desk.state()).day_requests == sent + 1
+    meter.requests = 6
+    await desk.budgets.settle(call, meter)
+    state = await desk.state()
+    assert state.day_requests == 6
+    assert state.tokens == pytest.approx(4.0, abs=0.01)  # pyright: ignore[reportUnknownMemberType]
+
+
+async def test_a_fetch_goes_on_within_its_limits(desk: Desk) -> None:
+    """It may not when nothing is left; what it sent is charged all the same, once."""
+    limits = RequestLimits(per_second=0.001, burst=2)
+    call, meter = desk.call("a", limits), Meter(requests=1)
+    assert await desk.take(call) == 0.0
+    assert await desk.budgets.go_on(call, meter)
+    meter.requests = 2
+    assert not await desk.budgets.go_on(call, meter)
+    await desk.budgets.settle(call, meter)
+    assert await desk.take(desk.call("b", limits)) > 900
+
+
+async def test_a_fetch_goes_on_behind_those_who_wait(desk: Desk) -> None:
+    """Though it holds a place of the account: who waits for a place gets this one."""
+    limits = RequestLimits(concurrent=1)
+    call, meter = desk.call("a", limits), Meter(requests=1)
+    assert await desk.take(call) == 0.0
+    assert await desk.budgets.go_on(call, meter)
+    assert await desk.take(desk.call("b", limits)) > 0
+    assert not await desk.budgets.go_on(call, meter)
+
+
+async def test_a_fetch_goes_on_while_the_source_has_nothing_against_it(desk: Desk) -> None:
+    """Without limits of ours, what its answers say decides: nothing left, or patience, is the end."""
+    call = desk.call("a")
+    assert await desk.take(call) == 0.0
+    assert await desk.budgets.go_on(call, Meter(requests=1))
+    meter = Meter(requests=1)
+    meter.hear([Window("interval", remaining=2, allowed=10, resets_in=30.0)])
+    assert await desk.budgets.go_on(call, meter)
+    meter.count()
+    assert await desk.budgets.go_on(call, meter)
+    meter.count()
+    assert not await desk.budgets.go_on(call, meter)
+    refused = Meter(requests=1)
+    refused.refused(10.0, said_how_long=True)
+    assert not await desk.budgets.go_on(call, refused)

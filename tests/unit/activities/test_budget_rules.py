@@ -281,6 +281,16 @@ def test_what_was_heard_ages() -> None:
     assert meter.windows() == (Window("interval", 4, 10, resets_in=10.0), Window("daily", 7))
 
 
+def test_what_was_sent_since_counts() -> None:
+    """An answer that says nothing of a limit used it all the same."""
+    meter = Meter(requests=3)
+    meter.hear([Window("daily", 2)])
+    meter.count()
+    assert meter.windows() == (Window("daily", 1),)
+    meter.requests += 5
+    assert meter.windows() == (Window("daily", 0),)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
