@@ -4,11 +4,13 @@ A source of this sort keeps no rule of cursors. `windows.py` makes a whole `Sour
 first page, ties at page edges, second looks, expired tokens, reconciliation and offset paging are all done there, once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from msgspec import Struct
 
+from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.source import (
     Capabilities,
     Changed,
@@ -23,10 +25,30 @@ Instant = int
 """Microseconds since the epoch, in the source's clock."""
 
 
+class Listed(Struct, frozen=True):
+    """A contact that is there, and is read only where it is not held already. `etag` stands for all that is kept of
+    it; `content` is its JSON (`contact.written`), or why there is none."""
+
+    source_id: str
+    etag: str
+    version: int | None
+    content: Callable[[], bytes | QuarantineReason]
+
+    def read(self) -> Changed | Unreadable:
+        """What the source says of it."""
+        content = self.content()
+        if isinstance(content, bytes):
+            return Changed(self.source_id, content, self.etag, self.version)
+        return Unreadable(self.source_id, content)
+
+    def __repr__(self) -> str:
+        return f"Listed({self.source_id!r}, etag={self.etag!r}, version={self.version!r})"
+
+
 class Record(Struct, frozen=True):
     """What the source says of one contact, and when it says that it changed (None: it does not say)."""
 
-    change: Changed | Removed | Unreadable | Moved
+    change: Listed | Changed | Removed | Unreadable | Moved
     changed_at: Instant | None = None
 
 

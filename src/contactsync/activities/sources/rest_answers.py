@@ -38,6 +38,8 @@ _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
 _REL: Final = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 
+_HUGE: Final = 1 << 1100
+
 _quick: Final[Decoder[JsonValue]] = Decoder()
 """Twice as fast as Python's own reader, which is asked about whatever this one refuses."""
 
@@ -144,10 +146,16 @@ def parsed(body: bytes) -> JsonValue | NoJson:
 def _parsed_leniently(body: bytes) -> JsonValue | NoJson:
     """What Python's own reader makes of it: it takes UTF-16, halves of surrogate pairs and numbers past any bound."""
     try:
-        value: JsonValue = json.loads(body, parse_constant=_refuse_constant)
+        value: JsonValue = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         return NoJson()
     return value
+
+
+def _finite(text: str) -> float:
+    """The number, or one that is as much too large for anything, but not infinite: that would be written as null."""
+    number = float(text)
+    return number if math.isfinite(number) else _HUGE if number > 0 else -_HUGE
 
 
 def _refuse_constant(name: str) -> None:

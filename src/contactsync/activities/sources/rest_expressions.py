@@ -4,6 +4,7 @@ An expression is a tenant's and what it is asked about is a stranger's: neither 
 The JMESPath library gives values of any shape; what leaves this module is JSON that was looked at.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
@@ -119,6 +120,7 @@ def _searched(search: Callable[[object], object]) -> Select:
     def of(value: JsonValue) -> JsonValue:
         try:
             answer = search(value)
+            _refuse_infinity(answer)
         except (JMESPathError, RecursionError, ArithmeticError, TypeError, ValueError, AttributeError):
             raise NotEvaluable from None  # the library checks the types of arguments, but not of everything in them
         if not is_json(answer):
@@ -126,6 +128,15 @@ def _searched(search: Callable[[object], object]) -> Select:
         return answer
 
     return of
+
+
+def _refuse_infinity(answer: object) -> None:
+    """A number that JSON does not have is no answer: written as JSON it would look like null.
+
+    Raises:
+        ValueError: there is one.
+    """
+    json.dumps(answer, allow_nan=False)
 
 
 def _names(node: Node) -> frozenset[str]:

@@ -1,8 +1,10 @@
 """A provider's records as changes of contacts, by the expressions of [fields]."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from hashlib import sha256
 from operator import attrgetter
-from typing import Final, get_args
+from typing import Final, TypeVar, get_args
 
 from msgspec.json import Encoder
 from pydantic import JsonValue
@@ -12,12 +14,13 @@ from contactsync.activities.contacts.dates import normal_date
 from contactsync.activities.contacts.limits import MAX_MEMBERS
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 from contactsync.activities.sources import rest_values as values
-from contactsync.activities.sources.query import Record
+from contactsync.activities.sources.query import Listed, Record
 from contactsync.activities.sources.rest_expressions import NotEvaluable, compiled, is_true
 from contactsync.activities.sources.rest_selections import Select
 from contactsync.activities.sources.rest_settings import FieldsTable
 from contactsync.activities.sources.rest_times import instant_of
-from contactsync.activities.sources.source import Changed, Moved, Removed, Unreadable
+from contactsync.activities.sources.source import Moved, Removed, Unreadable
+from contactsync.activities.sources.window_etags import etag_of
 from contactsync.errors import SourceMisbehaved
 
 MAX_ID_CHARS: Final = 1024
@@ -44,18 +47,26 @@ _LISTS: Final[Mapping[Field, tuple[str, Select]]] = {
 }
 _encoder: Final = Encoder()
 
+Value = TypeVar("Value")
+
+READING: Final = 1
+"""Raise it when the same values are read as another contact, so that all records are read once more; a test notices."""
+
 
 class Mapper:
     """Reads records; only the properties in `fields` are looked at."""
 
     def __init__(self, table: FieldsTable, fields: Fields) -> None:
-        self._properties = _in_order(dict(_properties(table, fields)))
+        properties = _in_order(dict(_properties(table, fields)))
+        self._selects = [select for _, select, _ in properties]
+        self._reads = [(name, read) for name, _, read in properties]
+        self._mark = _mark(table, fields)
         self._id = compiled(table.id).of
-        self._version = _select(table, "version")
-        self._changed_at = _select(table, "changed_at")
-        self._etag = _select(table, "etag")
+        self._version = _read_by(table, "version", _version_of)
+        self._changed_at = _read_by(table, "changed_at", instant_of)
+        self._etag = _read_by(table, "etag", _id_text)
         self._deleted = _select(table, "deleted")
-        self._merged_into = _select(table, "merged_into")
+        self._merged_into = _read_by(table, "merged_into", _id_text)
         self._merged_ids = _select(table, "merged_ids")
 
     def records(self, raw: JsonValue) -> tuple[Record, ...]:
@@ -66,30 +77,15 @@ class Mapper:
         """
         source_id = self._id_of(raw)
         try:
-            version, changed_at = _version_of(self._version(raw)), instant_of(self._changed_at(raw))
-            etag = _id_text(self._etag(raw)) or None
+            version, changed_at = self._version(raw), self._changed_at(raw)
             merged = self._merged(raw, source_id)
-            change = self._change(raw, source_id, version, etag)
+            change = self._change(raw, source_id, version)
         except NotEvaluable:
             return (Record(Unreadable(source_id, QuarantineReason.INVALID)),)
         except UnreadableContact as error:
             return (Record(Unreadable(source_id, error.reason)),)
         itself = Record(change, changed_at)
         return (*[Record(move, changed_at) for move in merged], itself) if merged else (itself,)
-
-    def content(self, raw: JsonValue) -> bytes:
-        """The contact in a record, as `contact.written` has it.
-
-        Raises:
-            NotEvaluable: a value is not of the shape that its property needs.
-            UnreadableContact: it has too many values.
-        """
-        members: dict[str, JsonValue] = {}
-        for name, property_of in self._properties:
-            found = property_of(raw)
-            if found:
-                members[name] = found
-        return _encoder.encode(members)
 
     def _id_of(self, raw: JsonValue) -> str:
         if not isinstance(raw, dict):
@@ -111,20 +107,28 @@ class Mapper:
         ids = dict.fromkeys(_id_text(each) for each in values.items_of(listed, _MAX_MERGED))
         return [Moved(each, winner) for each in ids if each and each != winner]
 
-    def _change(
-        self, raw: JsonValue, source_id: str, version: int | None, etag: str | None
-    ) -> Changed | Removed | Unreadable | Moved:
-        winner = _id_text(self._merged_into(raw))
+    def _change(self, raw: JsonValue, source_id: str, version: int | None) -> Listed | Removed | Moved:
+        etag, winner = self._etag(raw), self._merged_into(raw)
         if winner and winner != source_id:
             return Moved(source_id, winner, version)
         if is_true(self._deleted(raw)):
             return Removed(source_id, version)
+        found = [select(raw) for select in self._selects]
+        etag = etag_of(self._mark + _written((version, etag, found)))
+        return Listed(source_id, etag, version, partial(self._read, found))
+
+    def _read(self, found: Sequence[JsonValue]) -> bytes | QuarantineReason:
+        """The contact of what the expressions found, and of nothing else, so that an ETag of that stands for it."""
+        members: dict[str, JsonValue] = {}
         try:
-            return Changed(source_id, self.content(raw), etag, version)
+            for (name, read), value in zip(self._reads, found, strict=True):
+                if value is not None and (member := read(value)):
+                    members[name] = member
         except UnreadableContact as error:
-            return Unreadable(source_id, error.reason)
+            return error.reason
         except NotEvaluable:
-            return Unreadable(source_id, QuarantineReason.INVALID)
+            return QuarantineReason.INVALID
+        return _encoder.encode(members)
 
 
 def _select(table: object, name: str) -> Select:
@@ -133,34 +137,40 @@ def _select(table: object, name: str) -> Select:
     return compiled(text).of if isinstance(text, str) else _nothing
 
 
-def _nothing(_: JsonValue) -> JsonValue:
+def _nothing(_: JsonValue) -> None:
     return None
 
 
-def _properties(table: FieldsTable, fields: Fields) -> Iterator[tuple[str, Select]]:
-    """The readers of the properties that are wanted, by their names in the contact's JSON."""
-    yield "uid", _after(_select(table, "uid"), lambda found: values.text_of(found)[:MAX_ID_CHARS])
-    yield "kind", _after(_select(table, "kind"), _kind_of)
+def _read_by(table: object, name: str, read: Callable[[JsonValue], Value]) -> Callable[[JsonValue], Value | None]:
+    """What an expression of the table finds, read; None where it finds nothing."""
+    select = _select(table, name)
+    if select is _nothing:
+        return _nothing
+
+    def value_of(raw: JsonValue) -> Value | None:
+        found = select(raw)
+        return None if found is None else read(found)
+
+    return value_of
+
+
+def _properties(table: FieldsTable, fields: Fields) -> Iterator[tuple[str, tuple[Select, Select]]]:
+    """How the properties that are wanted are found and read, by their names in the contact's JSON."""
+    yield "uid", (_select(table, "uid"), lambda found: values.text_of(found)[:MAX_ID_CHARS])
+    yield "kind", (_select(table, "kind"), _kind_of)
     if Field.NAME in fields:
         yield "name", _name(table)
     if Field.ANNIVERSARIES in fields:
         yield "anniversaries", _dates(table)
     for field, (name, read) in _LISTS.items():
         if field in fields:
-            yield name, _after(_select(table, name), read)
+            yield name, (_select(table, name), read)
 
 
-def _in_order(properties: Mapping[str, Select]) -> list[tuple[str, Select]]:
-    """As `contact.py` has them."""
-    return [(name, properties[name]) for name in Contact.model_fields if name in properties]
-
-
-def _after(select: Select, read: Select) -> Select:
-    def property_of(raw: JsonValue) -> JsonValue:
-        found = select(raw)
-        return None if found is None else read(found)
-
-    return property_of
+def _in_order(properties: Mapping[str, tuple[Select, Select]]) -> list[tuple[str, Select, Select]]:
+    """As `contact.py` has them, without those that the mapping does not name."""
+    named = {name: ways for name, ways in properties.items() if ways[0] is not _nothing}
+    return [(name, *named[name]) for name in Contact.model_fields if name in named]
 
 
 def _kind_of(found: JsonValue) -> JsonValue:
@@ -168,42 +178,65 @@ def _kind_of(found: JsonValue) -> JsonValue:
     return kind if kind in _KINDS else None
 
 
-def _parts(table: object, names: tuple[str, ...]) -> list[tuple[str, Callable[[JsonValue], str]]]:
-    """The readers of the members that the table has."""
-    given = [(name, _select(table, name)) for name in names]
-    return [(name, _text(select)) for name, select in given if select is not _nothing]
+def _parts(table: object, names: Sequence[str]) -> tuple[list[str], Select]:
+    """The members that the table has, and what their expressions find, one after the other."""
+    given = [name for name in names if _select(table, name) is not _nothing]
+    selects = [_select(table, name) for name in given]
+    return given, (lambda raw: [select(raw) for select in selects]) if selects else _nothing
 
 
-def _text(select: Select) -> Callable[[JsonValue], str]:
-    return lambda raw: values.text_of(select(raw))
+def _texts(names: Sequence[str], found: JsonValue) -> dict[str, str]:
+    """What `_parts` found as texts, those that say something."""
+    texts: dict[str, str] = {}
+    for name, value in zip(names, found if isinstance(found, list) else (), strict=True):
+        if value is not None and (text := values.text_of(value)):
+            texts[name] = text
+    return texts
 
 
-def _name(table: FieldsTable) -> Select:
-    full_of = _text(_select(table.name, "full"))
-    parts = _parts(table.name, _NAME_PARTS)
+def _name(table: FieldsTable) -> tuple[Select, Select]:
+    names, parts_of = _parts(table.name, ("full", *_NAME_PARTS))
 
-    def name_of(raw: JsonValue) -> JsonValue:
-        full = full_of(raw)
-        components: list[JsonValue] = [{"kind": kind, "value": text} for kind, of in parts if (text := of(raw))]
+    def name_of(found: JsonValue) -> JsonValue:
+        texts = _texts(names, found)
+        full = texts.pop("full", "")
         name: dict[str, JsonValue] = {"full": full} if full else {}
-        if components:
-            name["components"] = components
+        if texts:
+            name["components"] = [{"kind": kind, "value": text} for kind, text in texts.items()]
         return name
 
-    return name_of
+    return parts_of, name_of
 
 
-def _dates(table: FieldsTable) -> Select:
-    parts = _parts(table.anniversaries, _DATES)
+def _dates(table: FieldsTable) -> tuple[Select, Select]:
+    names, parts_of = _parts(table.anniversaries, _DATES)
 
-    def dates_of(raw: JsonValue) -> JsonValue:
-        return [{"kind": kind, "date": date} for kind, of in parts if (date := normal_date(of(raw)))]
+    def dates_of(found: JsonValue) -> JsonValue:
+        dates = _texts(names, found).items()
+        return [{"kind": kind, "date": date} for kind, text in dates if (date := normal_date(text))]
 
-    return dates_of
+    return parts_of, dates_of
+
+
+def _mark(table: FieldsTable, fields: Fields) -> bytes:
+    """Stands for the mapping."""
+    return sha256(_encoder.encode((READING, table.model_dump(mode="json"), sorted(fields)))).digest()
+
+
+def _written(found: object) -> bytes:
+    """Equal for equal values only."""
+    try:
+        return _encoder.encode(found)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return ascii(found).encode()
+    except RecursionError:
+        raise NotEvaluable from None
 
 
 def _id_text(value: JsonValue) -> str:
     """An id as text; a cut or changed one would name another record."""
+    if isinstance(value, str) and value.isprintable() and len(value) <= MAX_ID_CHARS:
+        return value
     text = values.text_of(value)
     if len(text) > MAX_ID_CHARS or "\0" in text or (isinstance(value, str) and text != value):
         raise NotEvaluable

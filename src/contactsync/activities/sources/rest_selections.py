@@ -60,8 +60,20 @@ def _chain(node: Node, selects: Sequence[Select]) -> Select:
     first, *others = selects
     if not others:
         return first
+    if node.is_path and [child.kind for child in node.children] == ["field", "field"]:
+        return _member_of_member(*(str(child.value) for child in node.children))
     then = _chain(node, others)
     return lambda value: then(first(value))
+
+
+def _member_of_member(outer: str, inner: str) -> Select:
+    """As the chain of both, in one call: most paths are no longer."""
+
+    def select(value: JsonValue) -> JsonValue:
+        between = value.get(outer) if isinstance(value, dict) else None
+        return between.get(inner) if isinstance(between, dict) else None
+
+    return select
 
 
 def _flatten(_: Node, selects: Sequence[Select]) -> Select:

@@ -12,7 +12,7 @@ from contactsync.activities.sources.rest_tables import TimeFormat
 SECOND: Final[Instant] = 1_000_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_DAY_SECONDS: Final = 86_400
 _LATEST: Final[Instant] = 253_402_300_799_999_999  # the end of the year 9999
 _MILLISECONDS_FROM: Final = 100_000_000_000  # seconds reach this in the year 5138, milliseconds in 1973 …
 _MICROSECONDS_FROM: Final = 100_000_000_000_000  # … and microseconds in 1973 too
@@ -31,18 +31,17 @@ def instant_of(value: JsonValue) -> Instant | None:
     Raises:
         NotEvaluable: it is none.
     """
-    match value:
-        case None | "":
-            return None
-        case bool():
-            raise NotEvaluable
-        case int() | float():
-            return _number(value)
-        case str():
-            text = value.strip()
-            return _number(_integer(text)) if text.isascii() and text.isdigit() else _iso(text)
-        case _:
-            raise NotEvaluable
+    if isinstance(value, str):
+        return _of_text(value.strip()) if value else None
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise NotEvaluable
+    return _number(value)
+
+
+def _of_text(text: str) -> Instant:
+    return _number(_integer(text)) if text.isdigit() and text.isascii() else _iso(text)
 
 
 def _integer(text: str) -> int:
@@ -66,7 +65,8 @@ def _iso(text: str) -> Instant:
         raise NotEvaluable from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return (at - _EPOCH) // _MICROSECOND
+    since = at - _EPOCH
+    return (since.days * _DAY_SECONDS + since.seconds) * SECOND + since.microseconds
 
 
 def written(instant: Instant, form: TimeFormat, *, is_upper: bool = False) -> str:

@@ -48,7 +48,9 @@ def text_of(value: JsonValue) -> str:
         NotEvaluable: it is neither.
     """
     if isinstance(value, str):
-        return value if value.isascii() and len(value) <= MAX_READ_CHARS else _storable(value)
+        # printable: half of a surrogate pair is not
+        is_storable = (value.isascii() or value.isprintable()) and len(value) <= MAX_READ_CHARS
+        return value if is_storable else _storable(value)
     match value:
         case None:
             return ""
@@ -79,8 +81,9 @@ def items_of(value: JsonValue, at_most: int = MAX_VALUES) -> list[JsonValue]:
     Raises:
         UnreadableContact: there are too many.
     """
-    listed = value if isinstance(value, list) else [value]
-    items: list[JsonValue] = [item for item in listed if item or isinstance(item, int | float)]
+    if not isinstance(value, list):
+        return [value] if value or isinstance(value, int | float) else []
+    items: list[JsonValue] = [item for item in value if item or isinstance(item, int | float)]
     if len(items) > at_most:
         raise UnreadableContact(QuarantineReason.TOO_MANY_VALUES)
     return items
@@ -102,8 +105,9 @@ def listed(make: Callable[[JsonValue], Made]) -> Callable[[JsonValue], JsonValue
     """
 
     def made_of(value: JsonValue) -> JsonValue:
-        items = [value] if isinstance(value, str) and value else items_of(value)
-        return [made for item in items if (made := make(item)) is not None]
+        if isinstance(value, str):
+            return [made] if (made := make(value)) else None
+        return [made for item in items_of(value) if (made := make(item)) is not None]
 
     return made_of
 
@@ -112,6 +116,10 @@ def email(item: JsonValue) -> Made:
     """An e-mail address: text, or `address` with `contexts`, `type`, `pref`, `label`."""
     if not isinstance(item, dict):
         return _named("address", item)
+    return _typed(item, "address", _EMAIL_TYPES) or _whole_email(item)
+
+
+def _whole_email(item: Object) -> Made:
     made = _main(item, "address", _EMAIL)
     if made:
         _add(made, "contexts", _words(_CONTEXTS, item, _CONTEXT_NAMES))
@@ -124,6 +132,10 @@ def phone(item: JsonValue) -> Made:
     """A phone: text, or `number` with `extension`, `contexts`, `features`, `type`, `pref`, `label`."""
     if not isinstance(item, dict):
         return _named("number", item)
+    return _typed(item, "number", _PHONE_TYPES) or _whole_phone(item)
+
+
+def _whole_phone(item: Object) -> Made:
     made = _main(item, "number", _PHONE)
     if made:
         _add(made, "extension", text_of(item.get("extension")))
@@ -157,12 +169,16 @@ def address(item: JsonValue) -> Made:
     """An address: text, or `street`, `locality`, `region`, `postcode`, `country`, `country_code`, `full`, `type`."""
     if not isinstance(item, dict):
         return _named("full", item)
-    _require_known(item, _ADDRESS)
-    if item.keys().isdisjoint(_PLACES):
-        raise NotEvaluable
-    made: dict[str, JsonValue] = {name: text for name in _PLACES if (text := _lines(item.get(name)))}
-    if made:
-        _add(made, "contexts", _words(_CONTEXTS, item, _CONTEXT_NAMES))
+    made: dict[str, JsonValue] = {}
+    for name in _PLACES:
+        if (said := item.get(name)) is not None and (text := _lines(said)):
+            made[name] = text
+    if len(made) < len(item):  # there is more
+        _require_known(item, _ADDRESS)
+        if item.keys().isdisjoint(_PLACES):
+            raise NotEvaluable
+        if made:
+            _add(made, "contexts", _words(_CONTEXTS, item, _CONTEXT_NAMES))
     return made or None
 
 
@@ -230,6 +246,14 @@ def _main(item: Object, name: str, known: frozenset[str]) -> Made:
     return _named(name, item[name])
 
 
+def _typed(item: Object, name: str, types: Mapping[str, Object]) -> Made:
+    """The item that has a text and a type of the usual ones and nothing else, as nearly all do; None: it is another."""
+    text, said = item.get(name), item.get("type")
+    if len(item) != 2 or not text or not isinstance(text, str) or not isinstance(said, str) or said not in types:
+        return None
+    return {name: text_of(text), **types[said]}
+
+
 def _require_known(item: Object, known: frozenset[str]) -> None:
     """All members of an object must be known: a misspelt one would be lost in silence."""
     if not known.issuperset(item):
@@ -241,6 +265,12 @@ def _add(made: dict[str, JsonValue], name: str, value: JsonValue) -> None:
     if value:
         made[name] = value
 
+
+_EMAIL_TYPES: Final[Mapping[str, Object]] = {said: {"contexts": [context]} for said, context in _CONTEXTS.items()}
+_PHONE_TYPES: Final[Mapping[str, Object]] = {
+    **{said: {"features": [feature]} for said, feature in _FEATURES.items()},
+    **_EMAIL_TYPES,
+}
 
 _CONTEXT_NAMES: Final = ("contexts", "type")
 _FEATURE_NAMES: Final = ("features", "type")

@@ -8,32 +8,39 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
+from contactsync.activities.sources.query import Listed
 from contactsync.activities.sources.source import Change, Changed, Moved, Unchanged, Workbench
 
-FORMAT: Final = b"1"
+FORMAT: Final = b"2"
 """Raise it when contacts are cleaned differently, so that every record is cleaned once more."""
 
 _CHARS: Final = 32
 
 
-async def told_once(workbench: Workbench, changes: Sequence[Change]) -> list[Change]:
-    """The changes with ETags; those that are held as they are become `Unchanged`."""
-    tagged = [_tagged(change) if isinstance(change, Changed) else change for change in changes]
-    named = Counter(change.source_id for change in tagged)
+async def told_once(workbench: Workbench, listed: Sequence[Listed | Change]) -> list[Change]:
+    """The changes with ETags; those that are held as they are become `Unchanged`, and are not read."""
+    tagged = [_tagged(change) if isinstance(change, Changed) else change for change in listed]
+    named = Counter([change.source_id for change in tagged])
     named.update(change.to for change in tagged if isinstance(change, Moved))
     # of what a page names twice the last word counts, and that an earlier one is held says nothing of it
     etags = {
         change.source_id: change.etag
         for change in tagged
-        if isinstance(change, Changed) and change.etag and named[change.source_id] == 1
+        if isinstance(change, Listed | Changed) and change.etag and named[change.source_id] == 1
     }
     held = await workbench.unchanged(etags) if etags else frozenset[str]()
-    return [Unchanged(change.source_id) if change.source_id in held else change for change in tagged]
+    return [Unchanged(change.source_id) if change.source_id in held else _read(change) for change in tagged]
+
+
+def etag_of(kept: bytes) -> str:
+    """The ETag of a record of which this is all that is kept, or what all of that is made of."""
+    return sha256(FORMAT + kept).hexdigest()[:_CHARS]
 
 
 def _tagged(change: Changed) -> Changed:
-    head = FORMAT
-    if change.etag is not None or change.version is not None:
-        head += f"{change.version} {change.etag}\n".encode()
-    etag = sha256(head + change.content).hexdigest()[:_CHARS]
-    return Changed(change.source_id, change.content, etag, change.version)
+    said = f"{change.version} {change.etag}\n".encode()
+    return Changed(change.source_id, change.content, etag_of(said + change.content), change.version)
+
+
+def _read(change: Listed | Change) -> Change:
+    return change.read() if isinstance(change, Listed) else change

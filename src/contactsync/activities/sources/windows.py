@@ -19,6 +19,7 @@ from contactsync.activities.sources.source import (
     PageLimits,
     Source,
     SourceInfo,
+    Unchanged,
     Unreadable,
     Workbench,
 )
@@ -91,7 +92,7 @@ class WindowedSource:
         assert state.rest is not None  # noqa: S101 - the caller's test
         changes, following = await take_rest(self._workbench, state, state.rest)
         full = state.walk is not None and state.walk.full
-        return await self._page(changes, following, full=full, restarted=False)
+        return _page(changes, following, full=full, restarted=False)
 
     async def _next_page(self, known: State | None, limits: PageLimits) -> FetchedPage:
         state = self._where(known)
@@ -140,28 +141,30 @@ class WindowedSource:
 
     async def _answered(self, state: State, asked: Asked, limits: PageLimits, *, restarted: bool) -> FetchedPage:
         following = advance(state, asked, Setting(self.capabilities, self._now(), self._parts))
-        pages = cut([record.change for record in asked.unread], limits)
+        told = await told_once(self._workbench, [record.change for record in asked.unread])
+        pages = cut(told, limits)
         if len(pages) > 1:
             rest = await stash_rest(self._workbench, pages[1:], following)
             following = state.model_copy(update={"rest": rest})
         full = state.walk is not None and state.walk.full
-        return await self._page(pages[0], following, full=full, restarted=restarted, total=asked.answer.total)
-
-    async def _page(
-        self, changes: list[Change], following: State, *, full: bool, restarted: bool, total: int | None = None
-    ) -> FetchedPage:
-        return FetchedPage(
-            changes=tuple(await told_once(self._workbench, changes)),
-            cursor=following.dump(),
-            done=following.walk is None,
-            full=full,
-            restarted=restarted,
-            downloaded=sum(isinstance(change, Changed | Unreadable) for change in changes),
-            total=total,
-        )
+        return _page(pages[0], following, full=full, restarted=restarted, total=asked.answer.total)
 
     def _now(self) -> Instant:
         return round(self._clock() * SECOND)
+
+
+def _page(
+    changes: list[Change], following: State, *, full: bool, restarted: bool, total: int | None = None
+) -> FetchedPage:
+    return FetchedPage(
+        changes=tuple(changes),
+        cursor=following.dump(),
+        done=following.walk is None,
+        full=full,
+        restarted=restarted,
+        downloaded=sum(isinstance(change, Changed | Unchanged | Unreadable) for change in changes),
+        total=total,
+    )
 
 
 def _lists(state: State) -> bool:

@@ -161,9 +161,10 @@ class _Tally:
                 self.unnamed |= raw.keys() - named
 
     def _count(self, record: "Record") -> None:
+        from contactsync.activities.sources.query import Listed
         from contactsync.activities.sources.source import Changed, Unreadable
 
-        change = record.change
+        change = record.change.read() if isinstance(record.change, Listed) else record.change
         self.kinds[type(change).__name__] += 1
         self.repeated += change.source_id in self.ids
         self.ids.add(change.source_id)
