@@ -3,7 +3,8 @@
 Everything is on: real Temporal, real PostgreSQL (fsync on), sealing, cleaning, audit, the `rest` source. The provider
 is simulated in a process of its own, and its users go on editing, adding and deleting all the time. The worker is
 killed at even steps of the backfill, and another takes over. At the end provider and rows are compared, contact by
-contact. Options: `contacts`, `kills`.
+contact. A kill takes ten seconds at least, after which Temporal gives up on the killed worker. Options: `contacts`,
+`kills`.
 """
 
 import asyncio
@@ -216,8 +217,8 @@ async def measure(options: Options) -> Result:
     Raises:
         SystemExit: something differs at the end, or the backfill did not complete.
     """
-    contacts = options.number("contacts", usual=1_000_000, quick=5_000)
-    kills = options.number("kills", usual=20, quick=1)
+    contacts = options.number("contacts", usual=200_000, quick=5_000)
+    kills = options.number("kills", usual=10, quick=1)
     measured = await story(contacts, kills)
     if measured.differing or measured.result.outcome != "completed":
         raise SystemExit(f"{measured.differing} contacts differ, the backfill is {measured.result.outcome}")

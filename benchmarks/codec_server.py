@@ -2,7 +2,7 @@
 
 It has a PostgreSQL of its own; whoever asks is another process. `a second of one core` is what the server's CPU time
 would allow: payloads for each second of it, PostgreSQL's own time aside, which stands beside it. And the `temporal`
-command shows a history of a hundred events, with the codec server and without.
+command shows a history of a hundred events, with the codec server and without. Option: `seconds` (of each measurement).
 """
 
 import asyncio
@@ -212,7 +212,7 @@ async def histories(ground: Ground, runs: int) -> tuple[Figure, Figure]:
 
 
 async def measure(options: Options) -> Result:
-    """See the module. `--set seconds=N`: how long each scene is measured, each time."""
+    """See the module."""
     runs, seconds = options.times(3), options.number("seconds", usual=5, quick=1)
     figures: list[Figure] = []
     ratios: list[Ratio] = []

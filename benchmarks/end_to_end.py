@@ -94,6 +94,8 @@ async def raced(name: str, shape: str, options: Options) -> Result:
     contacts = options.number("contacts", usual=100_000, quick=2_000)
     processes = options.number("processes", usual=0, quick=1)
     sides = options.words("sides", usual=SIDES)
+    if unknown := set(sides) - set(SIDES):
+        raise SystemExit(f"there is no side {min(unknown)!r}; there are {', '.join(SIDES)}")
     times = options.times(3)
     async with standing(contacts, shape, processes) as ground, opened_sides(ground, sides) as opened:
         race = Race(ground, contacts, await turned(ground.url))

@@ -2,7 +2,7 @@
 
 One connection of the `rest` kind with the source's filter for changes: a first pass, and then passes that find nothing
 changed, as most do; and another one that lists everything again. What the processes take when nothing is asked of them
-is measured by itself and taken off. `scale` multiplies these figures. Options: `contacts`, `passes`.
+is measured by itself and taken off. `scale` multiplies these figures. Options: `contacts`, `passes`, `idle_seconds`.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""What this machine does on its own: the tiniest benchmark, to compare machines by and to try the runner with."""
+"""What this machine does on its own: the tiniest benchmark, to compare machines by and to try the runner with.
+
+Options: `mebibytes`, `additions`.
+"""
 
 import hashlib
 import time

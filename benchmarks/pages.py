@@ -28,12 +28,16 @@ def written(page: str, results: Path, beside: str = "benchmarks") -> str:
 
 def markdown(result: Result, drawing: str) -> str:
     """A result as tables: ratios first, which are what the figures were taken for."""
-    machine, options = result.machine, ", ".join(f"{name} {value}" for name, value in result.options.items())
+    machine, options = result.machine, ", ".join(_option(name, value) for name, value in result.options.items())
     taken = (
         f"Taken on {result.taken_at[:10]}: {machine.cores} cores, {machine.memory_gib} GiB, Python {machine.python}."
     )
     parts = [drawing, f"{taken} {options[:1].upper()}{options[1:]}.", _ratios(result), _figures(result)]
     return "\n" + "\n\n".join(part for part in (*parts, *result.notes) if part) + "\n\n"
+
+
+def _option(name: str, value: str | float) -> str:
+    return f"{name} {value if isinstance(value, str) else told(value)}"
 
 
 def _ratios(result: Result) -> str:

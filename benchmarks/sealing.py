@@ -3,7 +3,7 @@
 First passes of the in-memory source through real Temporal and real PostgreSQL, by one worker in this process: with the
 payload codec (`sealed`), without it (`unsealed`), and with it and the pages kept beside Temporal (`staged`), in turns
 within one run. Rows at rest are sealed in all. Clients without the codec are made here and in tests only: nothing in
-contactsync can make one.
+contactsync can make one. Option: `contacts`.
 """
 
 import logging

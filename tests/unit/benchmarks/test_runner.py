@@ -1,5 +1,8 @@
 """The runner of the benchmarks, on the tiniest one, and the form of results."""
 
+import importlib
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +58,14 @@ def test_a_benchmark_is_there(name: str) -> None:
     assert callable(benchmark(name).measure)
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_a_benchmark_tells_its_options(name: str) -> None:
+    """The first lines of a module name every option that it reads."""
+    module = importlib.import_module(MODULES[name])
+    read = re.findall(r'options\.(?:number|numbers|words)\(\s*"(\w+)"', inspect.getsource(module))
+    assert [each for each in read if f"`{each}`" not in (module.__doc__ or "")] == []
+
+
 @pytest.mark.parametrize(
     ("value", "aim", "reached"),
     [(4.0, "≥ 4.0", True), (3.99, "≥ 4.0", False), (1.1, "≤ 1.10", True), (1.2, "≤ 1.10", False), (1.0, "", None)],
@@ -92,7 +103,13 @@ def test_options_are_read_by_their_kind() -> None:
 def test_pages_get_their_results(tmp_path: Path) -> None:
     """Between its marks a page has the results there are, and says where there are none; the rest of it stays."""
     save(
-        Result("one", {}, (Figure("speed", "contacts/s", (1234, 1230, 1240)),), (Ratio("a / b", 2.0, "≥ 4.0"),)),
+        Result(
+            "one",
+            {"contacts": 20_000, "sizes": "1,2"},
+            (Figure("speed", "contacts/s", (1234, 1230, 1240)),),
+            (Ratio("a / b", 2.0, "≥ 4.0"),),
+            ("One note.", "Another one."),
+        ),
         tmp_path,
     )
     one, two = (f"<!-- results: {name} -->\nold\n<!-- end of results -->\n" for name in ("one", "two"))
@@ -100,6 +117,8 @@ def test_pages_get_their_results(tmp_path: Path) -> None:
     first = written(page, tmp_path)
     assert "| speed | 1,234 | 1,230 | 1,240 | contacts/s |" in first
     assert "| a / b | 2 | ≥ 4.0 | no |" in first
+    assert "Contacts 20,000, sizes 1,2." in first
+    assert "\n\nOne note.\n\nAnother one.\n\n" in first
     assert ("old" in first, "Not taken yet." in first, first.endswith("end\n")) == (False, True, True)
     assert first.count("<!-- end of results -->") == 2
     assert written(first, tmp_path) == first
