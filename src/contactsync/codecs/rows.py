@@ -155,8 +155,8 @@ class _Digests:
         """See `TenantSealer`."""
         mac = self._indexes.get(field)
         if mac is None:
-            mac = self._indexes[field] = self._mac_under(_INDEX_LABEL + _text(field))
-        return _digests(mac, map(_text, normal_forms))
+            mac = self._indexes[field] = self._mac_under(b"".join((_INDEX_LABEL, *_texts((field,)))))
+        return _digests(mac, _texts(normal_forms))
 
     def contents(self, contents: Iterable[bytes]) -> list[bytes]:
         """See `TenantSealer.content_macs`."""
@@ -180,8 +180,8 @@ def _digests(mac: HMAC, parts: Iterable[bytes]) -> list[bytes]:
     return digests
 
 
-def _text(value: str) -> bytes:
+def _texts(values: Iterable[str]) -> list[bytes]:
     try:
-        return value.encode()
+        return [value.encode() for value in values]
     except UnicodeEncodeError:
         raise SealRefused("what is to be indexed is no text") from None

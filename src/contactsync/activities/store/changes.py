@@ -9,7 +9,7 @@ from msgspec import Struct
 from contactsync.activities.contacts.quarantine import QuarantineReason
 
 
-class Upsert(Struct, frozen=True):
+class Upsert(Struct, frozen=True, gc=False):
     """A contact as it is now. `content`: the clean contact as canonical JSON, in UTF-8; `emails` and `phones`: the
     normal forms under which it can be found. `version` only where the source's own versions are ordered."""
 
@@ -21,27 +21,27 @@ class Upsert(Struct, frozen=True):
     phones: tuple[str, ...] = ()
 
 
-class Tombstone(Struct, frozen=True):
+class Tombstone(Struct, frozen=True, gc=False):
     """The source no longer has this contact."""
 
     source_id: str
     version: int | None = None
 
 
-class Seen(Struct, frozen=True):
+class Seen(Struct, frozen=True, gc=False):
     """The source listed this contact, and it is equal to what is held."""
 
     source_id: str
 
 
-class Quarantine(Struct, frozen=True):
+class Quarantine(Struct, frozen=True, gc=False):
     """The source listed something that cannot be kept, for a reason of the closed list."""
 
     source_id: str
     reason: QuarantineReason
 
 
-class Alias(Struct, frozen=True):
+class Alias(Struct, frozen=True, gc=False):
     """The source renamed this contact to `to`, or merged it into `to`."""
 
     source_id: str

@@ -108,7 +108,7 @@ class PageCommit:
         told = {name: folded for name, folded in part.page.items() if name not in seen} if seen else part.page
         counts = await self._tell(writer, part, told) if told else Counts()
         await writer.clear_quarantine(
-            part.indexes(name for name, folded in part.page.items() if folded.quarantine is None)
+            part.digests[name].source_index for name, folded in part.page.items() if folded.quarantine is None
         )
         return counts.plus(Counts(unchanged=unchanged))
 

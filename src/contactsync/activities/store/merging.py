@@ -62,8 +62,7 @@ class Held(NamedTuple):
     delete_held: int | None = None
 
 
-@dataclass(slots=True)
-class Folded:
+class Folded(Struct, gc=False):
     """All that one page says of one contact: its newest state, whether it was listed unchanged, and whether the last
     word is that it cannot be kept."""
 
@@ -78,15 +77,14 @@ class Folded:
 
     def add(self, change: Entry) -> None:
         """Take in the page's next entry on this contact."""
-        match change:
-            case Quarantine():
-                self.quarantine = change
-            case Seen():
-                self.seen, self.quarantine = True, None
-            case _:
-                self.quarantine = None
-                if self.state is None or not is_older(change.version, 0, self.state.version, 0):
-                    self.state = change
+        if isinstance(change, Quarantine):
+            self.quarantine = change
+            return
+        self.quarantine = None
+        if isinstance(change, Seen):
+            self.seen = True
+        elif self.state is None or not is_older(change.version, 0, self.state.version, 0):
+            self.state = change
 
 
 @dataclass(slots=True)
@@ -164,10 +162,13 @@ def says_more_of_the_buried(changes: Sequence[CleanChange]) -> bool:
 
 def fold(changes: Iterable[Entry]) -> dict[str, Folded]:
     """The entries by source id: duplicates become one, the newest, and of equals the later."""
-    folded: dict[str, Folded] = {}
+    page: dict[str, Folded] = {}
     for change in changes:
-        folded.setdefault(change.source_id, Folded()).add(change)
-    return folded
+        folded = page.get(change.source_id)
+        if folded is None:
+            folded = page[change.source_id] = Folded()
+        folded.add(change)
+    return page
 
 
 def is_older(version: int | None, observed: int, than_version: int | None, than_observed: int) -> bool:
@@ -190,7 +191,7 @@ class Deed(Enum):
     NOTHING = "nothing"
 
 
-class Digests(Struct, frozen=True):
+class Digests(Struct, frozen=True, gc=False):
     """The keyed digests of a contact: of its source id, and of its content and etag where it has them."""
 
     source_index: bytes
@@ -198,7 +199,7 @@ class Digests(Struct, frozen=True):
     etag_mac: bytes | None = None
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """What becomes of one contact."""
 
     deed: Deed
@@ -259,27 +260,23 @@ def make_plan(
     page: Mapping[str, Folded], digests: Mapping[str, Digests], held: Mapping[bytes, Held], observed: int
 ) -> Plan:
     """Decides for each contact of a page. `digests` by source id, `held` by source index."""
-    plan, ids = Plan(), iter(new_ids(len(page)))
-    for source_id, folded in page.items():
-        mine = digests[source_id]
-        plan.decisions.append(_decide(folded, mine, held.get(mine.source_index), observed, ids))
-    return plan
+    ids = iter(new_ids(len(page) - len(held)))
+    return Plan([_decide(folded, digests[name], held, observed, ids) for name, folded in page.items()])
 
 
-def _decide(folded: Folded, digests: Digests, held: Held | None, observed: int, ids: Iterator[UUID]) -> Decision:
-    if held is None:
+def _decide(
+    folded: Folded, digests: Digests, held: Mapping[bytes, Held], observed: int, ids: Iterator[UUID]
+) -> Decision:
+    mine = held.get(digests.source_index)
+    if mine is None:
         return Decision(_deed_on_nothing(folded.state), next(ids), digests, folded, None)
-    return Decision(_deed(folded.state, digests, held, observed), held.contact_id, digests, folded, held)
+    return Decision(_deed(folded.state, digests, mine, observed), mine.contact_id, digests, folded, mine)
 
 
 def _deed_on_nothing(state: Upsert | Tombstone | None) -> Deed:
-    match state:
-        case Upsert():
-            return Deed.ADD
-        case Tombstone():
-            return Deed.BURY
-        case None:
-            return Deed.NOTHING
+    if state is None:
+        return Deed.NOTHING
+    return Deed.ADD if isinstance(state, Upsert) else Deed.BURY
 
 
 def _deed(state: Upsert | Tombstone | None, digests: Digests, held: Held, observed: int) -> Deed:

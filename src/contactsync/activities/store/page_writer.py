@@ -1,11 +1,11 @@
 """Writes what a plan says of contacts: a handful of statements, whatever the number of contacts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from contactsync.activities.store.changes import Upsert
+from contactsync.activities.store.changes import Tombstone, Upsert
 from contactsync.activities.store.merging import Decision, Deed, Digests, Folded, Held, Plan, Stamp
 from contactsync.activities.store.records import (
     EMAIL,
@@ -25,18 +25,30 @@ _SQL: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
 Place = tuple[str, int, bytes, UUID]
 """Where a contact is found: kind, index epoch, blind index, contact id."""
 
+Lookups = tuple[list[bytes], list[UUID]]
+"""Places of one kind and epoch as columns: blind indexes, and beside each the contact that is found there."""
+
 _RACED: Final = "rows of this page were changed by another writer; the page is tried again"
 
 
 def digest_page(sealer: TenantSealer, connection_id: UUID, page: Mapping[str, Folded]) -> dict[str, Digests]:
     """The keyed digests of a page's contacts, by source id."""
-    indexes = dict(zip(page, source_indexes(sealer, connection_id, page), strict=True))
-    states = {name: folded.state for name, folded in page.items() if isinstance(folded.state, Upsert)}
-    contents = content_macs(sealer, ((indexes[name], state.content) for name, state in states.items()))
-    of_content = dict(zip(states, contents, strict=True))
-    etags = [(name, state.etag) for name, state in states.items() if state.etag is not None]
-    of_etag = dict(zip((name for name, _ in etags), etag_macs(sealer, etags), strict=True))
-    return {name: Digests(index, of_content.get(name), of_etag.get(name)) for name, index in indexes.items()}
+    indexes, states = source_indexes(sealer, connection_id, page), [folded.state for folded in page.values()]
+    upserts = [(index, state) for index, state in zip(indexes, states, strict=True) if isinstance(state, Upsert)]
+    contents = iter(content_macs(sealer, ((index, state.content) for index, state in upserts)))
+    etags = iter(etag_macs(sealer, ((state.source_id, state.etag) for _, state in upserts if state.etag is not None)))
+    return {
+        name: _digests(index, state, contents, etags) for name, index, state in zip(page, indexes, states, strict=True)
+    }
+
+
+def _digests(
+    index: bytes, state: Upsert | Tombstone | None, contents: Iterator[bytes], etags: Iterator[bytes]
+) -> Digests:
+    """Those of one contact, the next of those made."""
+    if not isinstance(state, Upsert):
+        return Digests(index)
+    return Digests(index, next(contents), None if state.etag is None else next(etags))
 
 
 async def read_held(connection: Transaction, stamp: Stamp, indexes: Sequence[bytes]) -> dict[bytes, Held]:
@@ -45,21 +57,21 @@ async def read_held(connection: Transaction, stamp: Stamp, indexes: Sequence[byt
     return {row[0]: Held._make(row) for row in rows}
 
 
-def places_of(sealer: TenantSealer, kind: str, forms: Sequence[tuple[str, UUID]]) -> list[Place]:
-    """Where contacts are found by their addresses of a kind, each a normal form and its contact's id."""
-    epoch, indexes = sealer.index_epoch, sealer.indexes(kind, (form for form, _ in forms))
-    return [(kind, epoch, index, contact_id) for index, (_, contact_id) in zip(indexes, forms, strict=True)]
+def lookups_of(sealer: TenantSealer, kind: str, contacts: Iterable[tuple[UUID, Sequence[str]]]) -> Lookups:
+    """Where contacts are found by their addresses of a kind, each a contact's id and its normal forms."""
+    forms: list[str] = []
+    ids: list[UUID] = []
+    for contact_id, each in contacts:
+        distinct = each if len(each) < 2 else tuple(dict.fromkeys(each))
+        forms.extend(distinct)
+        ids.extend([contact_id] * len(distinct))
+    return sealer.indexes(kind, forms), ids
 
 
-async def add_lookups(connection: Transaction, tenant_id: UUID, places: Sequence[Place]) -> None:
-    """Contacts are found here from now on; all places are of one epoch."""
-    if not places:
-        return
-    columns: list[list[bytes] | list[UUID]] = []
-    for kind in (EMAIL, PHONE):
-        found = [place for place in places if place[0] == kind]
-        columns += [[place[2] for place in found], [place[3] for place in found]]
-    await connection.execute(_SQL["add_lookups"], tenant_id, places[0][1], *columns)
+async def add_lookups(connection: Transaction, sealer: TenantSealer, emails: Lookups, phones: Lookups) -> None:
+    """Contacts are found here from now on, at indexes of the newest epoch."""
+    if emails[0] or phones[0]:
+        await connection.execute(_SQL["add_lookups"], sealer.tenant_id, sealer.index_epoch, *emails, *phones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +104,10 @@ class PageWriter:
             await self.connection.execute(_SQL["seen"], *stamp.ref, indexes, stamp.observed, stamp.generation)
         )
 
-    async def clear_quarantine(self, indexes: Sequence[bytes]) -> None:
+    async def clear_quarantine(self, indexes: Iterable[bytes]) -> None:
         """What arrived well, or is gone, is set aside no longer."""
-        if indexes and await self.connection.fetchval(_SQL["has_quarantine"], *self.stamp.ref):
-            await self.connection.execute(_SQL["clear_quarantine"], *self.stamp.ref, indexes, self.stamp.observed)
+        if await self.connection.fetchval(_SQL["has_quarantine"], *self.stamp.ref):
+            await self.connection.execute(_SQL["clear_quarantine"], *self.stamp.ref, list(indexes), self.stamp.observed)
 
     async def _write_rows(self, query: str, decisions: Sequence[Decision]) -> None:
         if not decisions:
@@ -145,12 +157,14 @@ class PageWriter:
 
     async def _write_lookups(self, plan: Plan) -> None:
         """Only what differs is written: most contacts that change keep their addresses."""
-        wanted = set(self._places(plan.of(Deed.UPDATE)))
+        await add_lookups(self.connection, self.sealer, *self._lookups(plan.of(Deed.ADD)))
+        wanted = self._places(plan.of(Deed.UPDATE))
         held = await self._held_lookups([decision.contact_id for decision in plan.of(Deed.UPDATE, Deed.DELETE)])
         if left := held - wanted:
             columns = map(list, zip(*left, strict=True))
             await self.connection.execute(_SQL["drop_lookups"], self.stamp.tenant_id, *columns)
-        await add_lookups(self.connection, self.stamp.tenant_id, [*self._places(plan.of(Deed.ADD)), *(wanted - held)])
+        new = wanted - held
+        await add_lookups(self.connection, self.sealer, _of_kind(EMAIL, new), _of_kind(PHONE, new))
 
     async def _held_lookups(self, contact_ids: Sequence[UUID]) -> set[Place]:
         if not contact_ids:
@@ -158,13 +172,18 @@ class PageWriter:
         rows = await self.connection.fetch(_SQL["held_lookups"], self.stamp.tenant_id, contact_ids)
         return {(row[0], row[1], row[2], row[3]) for row in rows}
 
-    def _places(self, decisions: Sequence[Decision]) -> list[Place]:
+    def _places(self, decisions: Sequence[Decision]) -> set[Place]:
         """Where contacts are found from now on."""
+        epoch, (emails, phones) = self.sealer.index_epoch, self._lookups(decisions)
+        kinds = ((EMAIL, emails), (PHONE, phones))
+        return {(kind, epoch, *place) for kind, lookups in kinds for place in zip(*lookups, strict=True)}
+
+    def _lookups(self, decisions: Sequence[Decision]) -> tuple[Lookups, Lookups]:
+        """The same as columns, e-mails and phones."""
         states = [(each.contact_id, each.folded.state) for each in decisions]
         found = [(contact_id, state) for contact_id, state in states if isinstance(state, Upsert)]
-        emails = [(form, contact_id) for contact_id, state in found for form in set(state.emails)]
-        phones = [(form, contact_id) for contact_id, state in found for form in set(state.phones)]
-        return [*places_of(self.sealer, EMAIL, emails), *places_of(self.sealer, PHONE, phones)]
+        emails = lookups_of(self.sealer, EMAIL, [(contact_id, state.emails) for contact_id, state in found])
+        return emails, lookups_of(self.sealer, PHONE, [(contact_id, state.phones) for contact_id, state in found])
 
     async def _set_quarantine(self, plan: Plan) -> None:
         entries = [
@@ -182,6 +201,11 @@ class PageWriter:
         assert decision.folded.quarantine  # noqa: S101 - the caller's filter
         source_id = decision.folded.quarantine.source_id
         return self.sealer.seal(QUARANTINE, decision.digests.source_index.hex(), source_id.encode())
+
+
+def _of_kind(kind: str, places: Iterable[Place]) -> Lookups:
+    found = [place for place in places if place[0] == kind]
+    return [place[2] for place in found], [place[3] for place in found]
 
 
 def _after_touch(

@@ -16,7 +16,7 @@ QUARANTINE: Final = "quarantine"
 EMAIL: Final = "email"
 PHONE: Final = "phone"
 
-_dump: Final = json.JSONEncoder().encode
+_dump: Final = json.encoder.encode_basestring_ascii
 
 
 @dataclass(frozen=True, slots=True)

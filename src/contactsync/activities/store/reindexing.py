@@ -17,7 +17,7 @@ from contactsync.activities.contacts.contact import Contact
 from contactsync.activities.messages import ConnectionRef
 from contactsync.activities.sanitizing.normal_forms import forms_of
 from contactsync.activities.store.epochs import hold_epochs
-from contactsync.activities.store.page_writer import Place, add_lookups, places_of
+from contactsync.activities.store.page_writer import add_lookups, lookups_of
 from contactsync.activities.store.passes import lock_progress
 from contactsync.activities.store.records import (
     CONTACT,
@@ -72,20 +72,19 @@ class Forwarding:
         columns = map(list, zip(*moved, strict=True))
         await self.connection.execute(_SQL["forward_contacts"], *self.ref, self.sealer.index_epoch, *columns)
         await self.connection.execute(_SQL["drop_lookups"], self.ref[0], [row["contact_id"] for row, _ in named])
-        places = [place for row, _ in named if row["sealed"] is not None for place in self._places(row)]
-        await add_lookups(self.connection, self.ref[0], places)
+        await self._find([row for row, _ in named if row["sealed"] is not None])
+
+    async def _find(self, rows: Sequence[Row]) -> None:
+        """They are found at their new indexes."""
+        forms = [(row["contact_id"], *forms_of(_contact(self._opened(row)[1]))) for row in rows]
+        emails = lookups_of(self.sealer, EMAIL, [(contact_id, emails) for contact_id, emails, _ in forms])
+        phones = lookups_of(self.sealer, PHONE, [(contact_id, phones) for contact_id, _, phones in forms])
+        await add_lookups(self.connection, self.sealer, emails, phones)
 
     def _moved(self, row: Row, source_id: str) -> tuple[UUID, bytes, bytes | None]:
         index = source_index(self.sealer, self.ref[1], source_id)
         mac = None if row["sealed"] is None else content_mac(self.sealer, index, self._opened(row)[1])
         return row["contact_id"], index, mac
-
-    def _places(self, row: Row) -> list[Place]:
-        emails, phones = forms_of(_contact(self._opened(row)[1]))
-        return [
-            *places_of(self.sealer, EMAIL, [(form, row["contact_id"]) for form in set(emails)]),
-            *places_of(self.sealer, PHONE, [(form, row["contact_id"]) for form in set(phones)]),
-        ]
 
     def _opened(self, row: Row) -> tuple[str, bytes]:
         return contact_of_blob(self.sealer.open(CONTACT, str(row["contact_id"]), row["sealed"]))
