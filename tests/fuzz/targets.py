@@ -10,13 +10,14 @@ from google.protobuf.message import DecodeError
 from starlette.requests import Request
 from starlette.types import Message
 from temporalio.api.common.v1 import Payload
+from tests.unit.codecs.envelope.messages import sealed_message
 
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS
 from contactsync.activities.contacts.quarantine import UnreadableContact
 from contactsync.activities.contacts.vcard import parse_vcard
 from contactsync.activities.pages import load_clean, load_raw
 from contactsync.activities.sources.carddav_xml import error_conditions, parse_multistatus
-from contactsync.codecs.envelope import chunked, compression, cs1
+from contactsync.codecs.envelope import compression, cs1
 from contactsync.codecs.keys.key import DataKey, KeyPurpose, SecretBytes
 from contactsync.codecs.payloads.framing import split_frame
 from contactsync.codecs.payloads.sealed import ENCODING, KEY_ID, NAMESPACE, open_sealed, read_sealed
@@ -41,7 +42,7 @@ def envelope(data: bytes) -> None:
 
 def inside_an_envelope(data: bytes) -> None:
     """Bytes as what is sealed inside one: algorithm, lengths, body, padding."""
-    message = chunked.seal_message(KEY.secret.expose(), cs1.context(KEY.kid, BINDING), data)
+    message = sealed_message(KEY.secret.expose(), cs1.context(KEY.kid, BINDING), data)
     with suppress(OpenRefused):
         assert len(cs1.open_(KEY, BINDING, cs1.HEADER + message)) <= cs1.MAX_RAW_BYTES
 
