@@ -86,12 +86,12 @@ class Race:
 
 async def measure(options: Options) -> Result:
     """Everybody's passes, in turns, over contacts with lists."""
-    return await raced("end_to_end", "lists", options)
+    return await raced("end_to_end", "lists", options, usual=100_000)
 
 
-async def raced(name: str, shape: str, options: Options) -> Result:
-    """Everybody's passes, in turns, over contacts of a shape; see `provider`."""
-    contacts = options.number("contacts", usual=100_000, quick=2_000)
+async def raced(name: str, shape: str, options: Options, usual: int) -> Result:
+    """Everybody's passes, in turns, over so many contacts of a shape; see `provider`."""
+    contacts = options.number("contacts", usual=usual, quick=2_000)
     processes = options.number("processes", usual=0, quick=1)
     sides = options.words("sides", usual=SIDES)
     if unknown := set(sides) - set(SIDES):

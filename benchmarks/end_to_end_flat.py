@@ -7,4 +7,4 @@ from benchmarks.results import Result
 
 async def measure(options: Options) -> Result:
     """Everybody's passes, in turns."""
-    return await raced("end_to_end_flat", "flat", options)
+    return await raced("end_to_end_flat", "flat", options, usual=20_000)

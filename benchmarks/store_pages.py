@@ -114,7 +114,7 @@ async def commit(contacts: Contacts, head: PageHead, changes: Sequence[CleanChan
 
 async def measure(options: Options) -> Result:
     """Pages of these sizes, in every scene."""
-    sizes = options.numbers("rows", usual=(500, 1_000), quick=(100,))
+    sizes = options.numbers("rows", usual=(1_000, 2_000), quick=(100,))
     pages = options.times(20)
     figures: list[Figure] = []
     with temporary_folder(service_user()) as folder:
