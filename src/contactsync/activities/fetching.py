@@ -166,7 +166,7 @@ class Fetching:
             asked = cursor if part or not self._lists_anew(job, source.capabilities) else None
             page = await source.fetch(asked.source if asked else None, limits)
             after = await self._after(job, Place(cursor, asked, reread, job.trail), page)
-            gathered.add(page)
+            gathered.begin(page)
             if after.first == job.is_first:
                 after = await self._gather(job, source, gathered, after, allowance)
         return Fetched(gathered.whole(), after, as_of)
@@ -180,15 +180,17 @@ class Fetching:
                 if not await allowance.goes_on():
                     break
                 page = await source.fetch(after.source, self._limits_of(job.connection))
-                if not gathered.takes(page):
+                if not gathered.is_alike(page):
                     break
-                after = await self._after(job, Place.after(after), page)
+                following = await self._after(job, Place.after(after), page)
             except SourceThrottled as throttled:
                 _heed(allowance.meter, throttled)
                 break
             except Exception:  # noqa: BLE001  # whatever it is, what was read before it is worth keeping
                 break
-            gathered.add(page)
+            if not gathered.takes(page):
+                break
+            after = following
         return after
 
     def _lists_anew(self, job: Job, can: Capabilities) -> bool:

@@ -74,9 +74,12 @@ class Gathered:
         self._weight = self._largest = Weight()
         self.named: set[str] = set()
 
-    def add(self, page: FetchedPage) -> None:
-        """Take in the next page."""
-        weight, now = Weight.of(page.changes), self._gathering.timer()
+    def begin(self, page: FetchedPage) -> None:
+        """Take in the first page, whatever it weighs."""
+        self._add(page, Weight.of(page.changes))
+
+    def _add(self, page: FetchedPage, weight: Weight) -> None:
+        now = self._gathering.timer()
         self._longest, self._last = max(self._longest, now - self._last), now
         self._pages.append(page)
         self._weight, self._largest = self._weight.plus(weight), self._largest.at_least(weight)
@@ -91,11 +94,17 @@ class Gathered:
         another = self._largest._replace(size=round(self._largest.size * _MARGIN))
         return self._weight.plus(another).fits(self._limits, self._gathering.listed)
 
+    def is_alike(self, page: FetchedPage) -> bool:
+        """Whether the next page belongs to the same listing, or to none as these do."""
+        return not page.restarted and page.full == self._pages[0].full
+
     def takes(self, page: FetchedPage) -> bool:
-        """Whether this page, which came, may join. If not, the next fetch reads it again."""
-        if page.restarted or page.full != self._pages[0].full:
+        """Take in the next page if it fits; if not, the next fetch reads it again."""
+        weight = Weight.of(page.changes)
+        if not self._weight.plus(weight).fits(self._limits, self._gathering.listed):
             return False
-        return self._weight.plus(Weight.of(page.changes)).fits(self._limits, self._gathering.listed)
+        self._add(page, weight)
+        return True
 
     def whole(self) -> FetchedPage:
         """All of them as one page."""

@@ -25,8 +25,9 @@ def page(changes: Sequence[Change], *, done: bool = False, full: bool = True, re
 def gathered(*pages: FetchedPage, limits: PageLimits | None = None, gathering: Gathering = GATHERING) -> Gathered:
     """What was gathered with these pages."""
     found = Gathered(limits or PageLimits(), gathering)
-    for each in pages:
-        found.add(each)
+    found.begin(pages[0])
+    for each in pages[1:]:
+        assert found.takes(each)
     return found
 
 
@@ -79,7 +80,7 @@ def test_a_pass_is_not_gathered_past_its_end() -> None:
 @pytest.mark.parametrize("other", [page([], restarted=True), page([], full=False)])
 def test_a_page_of_another_listing_does_not_join(other: FetchedPage) -> None:
     """What begins a listing, or belongs to none, is a page of its own."""
-    assert not gathered(page(changed("a"), restarted=True)).takes(other)
+    assert not gathered(page(changed("a"), restarted=True)).is_alike(other)
 
 
 def test_what_is_said_of_a_contact_is_remembered() -> None:
@@ -107,6 +108,5 @@ def test_a_full_page_fits_its_body(size: int, name: str) -> None:
         changes = changed(*twenty, size=size) if size else [Unchanged(each) for each in twenty]
         if not pages.takes(page(changes)):
             break
-        pages.add(page(changes))
     body = raw_body(raw_records(pages.whole().changes))
     assert (body.quarantined, len(body.content) < BODY_BYTES) == (0, True)

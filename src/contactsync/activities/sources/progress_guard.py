@@ -5,7 +5,6 @@ the past and compares each new one with it (R. P. Brent, "An improved Monte Carl
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,7 +77,7 @@ def _require_within(trail: Trail, bounds: Bounds) -> None:
 
 
 def _compared(trail: Trail, page: FetchedPage, bounds: Bounds) -> Trail:
-    cursor, contacts = _digest([page.cursor]), _digest(sorted(_ids(page))) if page.changes else ""
+    cursor, contacts = _digest(page.cursor), _digest(_names(page)) if page.changes else ""
     if cursor == trail.cursor:
         raise SourceLoops("the source's cursors go in a circle; nothing is deleted because of it")
     repeats = trail.repeats + (contacts != "" and contacts == trail.contacts)
@@ -90,12 +89,10 @@ def _compared(trail: Trail, page: FetchedPage, bounds: Bounds) -> Trail:
     return trail.model_copy(update=kept)
 
 
-def _ids(page: FetchedPage) -> Iterable[bytes]:
-    return (change.source_id.encode(errors="surrogatepass") for change in page.changes)
+def _names(page: FetchedPage) -> bytes:
+    """The contacts that a page names, in whatever order it does."""
+    return repr(sorted([change.source_id for change in page.changes])).encode()
 
 
-def _digest(parts: Iterable[bytes]) -> str:
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    for part in parts:
-        digest.update(len(part).to_bytes(4, "big") + part)
-    return digest.hexdigest()
+def _digest(text: bytes) -> str:
+    return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).hexdigest()

@@ -27,9 +27,11 @@ def cut(changes: Sequence[Change], limits: PageLimits) -> list[list[Change]]:
     return pages
 
 
-def _moves_first(changes: Sequence[Change]) -> list[Change]:
+def _moves_first(changes: Sequence[Change]) -> Sequence[Change]:
     """Who moved comes before whom it became, as `Moved` asks, and the links of a chain in their order: an answer has
     them in the order of their times or ids."""
+    if not any(isinstance(change, Moved) for change in changes):
+        return changes
     others = {change.source_id for change in changes if not isinstance(change, Moved)}
     moves = [change for change in changes if isinstance(change, Moved) and change.source_id not in others]
     rest = [change for change in changes if not isinstance(change, Moved) or change.source_id in others]
