@@ -14,7 +14,7 @@ from contactsync.activities.store.records import etag_macs, source_indexes
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import CursorExpired
-from contactsync.postgres import Database, load_queries
+from contactsync.postgres import Database, Transaction, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/workbench.sql")
 _TABLE: Final = "stash"
@@ -55,17 +55,21 @@ class StoreWorkbench:
         sealer = await self._ring.tenant_sealer(self._tenant_id)
         listed = iter(etags.items())
         unchanged: set[str] = set()
-        while chunk := dict(islice(listed, _CHUNK)):
-            unchanged |= await self._unchanged(sealer, chunk)
+        async with self._database.transaction(self._tenant_id) as connection:
+            while chunk := list(islice(listed, _CHUNK)):
+                unchanged |= await self._unchanged(connection, sealer, chunk)
         return frozenset(unchanged)
 
-    async def _unchanged(self, sealer: TenantSealer, etags: Mapping[str, str]) -> set[str]:
+    async def _unchanged(
+        self, connection: Transaction, sealer: TenantSealer, etags: Sequence[tuple[str, str]]
+    ) -> set[str]:
         # under the newest index only: what a rotation has yet to bring forward is read once more
-        by_index = dict(zip(source_indexes(sealer, self._connection_id, etags), etags, strict=True))
-        macs = etag_macs(sealer, etags.items())
-        async with self._database.transaction(self._tenant_id) as connection:
-            rows = await connection.fetch(_SQL["unchanged"], self._tenant_id, self._connection_id, list(by_index), macs)
-        return {by_index[row["source_index"]] for row in rows}
+        names = [name for name, _ in etags]
+        digests = (source_indexes(sealer, self._connection_id, names), etag_macs(sealer, etags))
+        places: list[int] | None = await connection.fetchval(
+            _SQL["unchanged"], self._tenant_id, self._connection_id, *digests
+        )
+        return {names[place - 1] for place in places or ()}
 
     async def stash(self, parts: Sequence[bytes]) -> UUID:
         """See `Workbench`."""

@@ -1,9 +1,9 @@
 -- What the engine lends a source.
 
 -- name: unchanged
--- Those of a listing whose version tag is the one held.
-SELECT held.source_index
-FROM unnest($3::bytea[], $4::bytea[]) AS listed (source_index, etag_mac)
+-- The places in a listing, from 1, of those whose version tag is the one held; NULL: of none.
+SELECT array_agg(listed.place)
+FROM unnest($3::bytea[], $4::bytea[]) WITH ORDINALITY AS listed (source_index, etag_mac, place)
 JOIN contactsync.contact held USING (source_index, etag_mac)
 WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.deleted_at IS NULL
     AND held.source_index = ANY ($3::bytea[])  -- else a plan may read the whole connection for each part of a listing
