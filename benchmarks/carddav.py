@@ -194,7 +194,7 @@ class Race:
 
     async def _pass(self, side: Side, book: Book, known: Known, name: str, *, counts: bool) -> None:
         pids, server = side.pids, (self.server.child.pid,)
-        began, before, served = time.perf_counter(), cpu_seconds(pids), cpu_seconds(server)
+        before, served, began = cpu_seconds(pids), cpu_seconds(server), time.perf_counter()
         await side.run(book)
         taken = Taken(time.perf_counter() - began, cpu_seconds(pids) - before, cpu_seconds(server) - served)
         told = f"{taken.seconds:.2f} s, CPU {taken.cpu:.2f} s, the server's {taken.server:.2f} s"

@@ -107,9 +107,9 @@ class Alone:
 async def measure(options: Options) -> Result:
     """Each number of connections on servers of its own, then a flood."""
     numbers = options.numbers("connections", usual=(10, 100, 1_000), quick=(5,))
+    intervals = [options.number("interval", usual=max(60, each * 3 // 10), quick=10) for each in numbers]
     found: list[Idle] = []
-    for number in numbers:
-        interval = options.number("interval", usual=max(60, number * 3 // 10), quick=10)
+    for number, interval in zip(numbers, intervals, strict=True):
         async with _ground() as ground:
             found.append(await _idle(ground, number, interval))
     async with _ground() as ground:
@@ -119,9 +119,9 @@ async def measure(options: Options) -> Result:
         Figure("small tenant alone: a pass", "s", alone),
         Figure("small tenant in a flood: a pass", "s", flooded),
     )
-    listed = ",".join(map(str, numbers))
     ratios = (_aimed(max(found, key=lambda idle: idle.number)), _fairness(*small))
-    return Result("connections", {"connections": listed}, (*figures, *small), ratios)
+    given = {"connections": ", ".join(map(str, numbers)), "intervals": ", ".join(map(str, intervals))}
+    return Result("connections", given, (*figures, *small), ratios)
 
 
 def _aimed(idle: Idle) -> Ratio:
@@ -136,7 +136,6 @@ def _fairness(alone: Figure, flooded: Figure) -> Ratio:
 def _figures(idle: Idle) -> list[Figure]:
     measured = (
         ("time to start all", "s", idle.starting),
-        ("interval", "s", idle.seconds),
         ("passes that find nothing", "in an interval", idle.passes),
         ("worker while they wait", "% of a core", 100 * idle.cores),
         ("Temporal while they wait", "% of a core", 100 * idle.temporal),
@@ -168,7 +167,7 @@ async def _idle(ground: Ground, number: int, interval: int) -> Idle:
 
 async def _watched(ground: Ground, seconds: float) -> tuple[float, float, float]:
     """How many cores the worker and Temporal keep busy in so many seconds; and how many seconds it were."""
-    began, (worker, temporal) = time.perf_counter(), _spent(ground)
+    (worker, temporal), began = _spent(ground), time.perf_counter()
     await asyncio.sleep(seconds)
     took, (later_worker, later_temporal) = time.perf_counter() - began, _spent(ground)
     return (later_worker - worker) / took, (later_temporal - temporal) / took, took

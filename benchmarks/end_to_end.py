@@ -73,7 +73,7 @@ class Race:
     async def _pass(self, side: Side, subject: Subject, name: str) -> None:
         await self.ground.checkpoint()
         pids = (*side.pids, self.ground.stack.postgres.child.pid)
-        began, before = time.perf_counter(), cpu_seconds(pids)
+        before, began = cpu_seconds(pids), time.perf_counter()
         await side.run(subject)
         taken = Taken(time.perf_counter() - began, cpu_seconds(pids) - before)
         if name != FIRST + FILTERED:  # that is a first pass like the other

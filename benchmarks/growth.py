@@ -40,7 +40,7 @@ async def measure(options: Options) -> Result:
     times = options.times(1)
     grown = [[await _pass_of(size) for size in sizes] for _ in range(times)]
     figures = [figure for index, size in enumerate(sizes) for figure in _figures(size, [run[index] for run in grown])]
-    listed = ",".join(map(str, sizes))
+    listed = ", ".join(f"{size:,}" for size in sizes)
     return Result("growth", {"sizes": listed, "runs": times}, tuple(figures), _ratios(tuple(figures), sizes))
 
 
@@ -82,7 +82,7 @@ async def _pass_of(contacts: int) -> Grown:
         subject, before = Subject("growth", ground.url, incremental=False), _activities(log)
         await side.begin(subject)
         pids = (*side.pids, ground.stack.postgres.child.pid)
-        began, cpu = time.perf_counter(), cpu_seconds(pids)
+        cpu, began = cpu_seconds(pids), time.perf_counter()
         await side.run(subject)
         seconds, spent = time.perf_counter() - began, cpu_seconds(pids) - cpu
         print(f"  {contacts:,} contacts: {seconds:.1f} s, CPU {spent:.1f} s", file=sys.stderr, flush=True)
