@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.contacts.people import email_texts
 
-from contactsync.activities.sanitizing.emails import clean_email, domain_of, parsed_email, valid_domain
+from contactsync.activities.sanitizing.emails import clean_email, domain_of, parsed_email, plain_email, valid_domain
 from contactsync.activities.sanitizing.normal_forms import email_normal_form
 
 # ruff: noqa: RUF001 - letters of other scripts look like Latin ones, and are meant
@@ -66,6 +66,8 @@ def test_the_short_way_answers_what_the_library_answers(local: str) -> None:
     for domain, around in product(DOMAINS, ("{}", "Ada <{}>")):
         text = around.format(f"{local}@{domain}")
         assert clean_email(text) == parsed_email(text)
+        plain = plain_email(text)
+        assert plain is None or plain[1] == email_normal_form(plain[0])
 
 
 @settings(deadline=None)

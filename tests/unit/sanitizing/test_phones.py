@@ -122,6 +122,8 @@ def test_the_short_way_answers_what_the_library_answers(region: str) -> None:
     for text in _written(region, chance):
         for home in (region, chance.choice(["", *REGIONS])):
             assert clean_phone(text, home) == parsed_phone(text, home)
+            plain = plain_e164(text, home)
+            assert plain is None or plain == phone_normal_form(plain)
 
 
 def test_the_short_way_answers_for_nearly_all() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import NODEFAULT
+from msgspec.json import encode
 from msgspec.structs import fields
 from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel, JsonValue
@@ -34,16 +35,31 @@ from contactsync.activities.contacts.contact import (
     Phone,
     written,
 )
-from contactsync.activities.contacts.limits import MAX_LINE_CHARS, MAX_NOTE_CHARS, MAX_VALUES
+from contactsync.activities.contacts.limits import MAX_LINE_CHARS, MAX_NOTE_CHARS, MAX_READ_CHARS, MAX_VALUES
 from contactsync.activities.contacts.made_up import made_up_contacts
 from contactsync.activities.contacts.quarantine import UnreadableContact
 from contactsync.activities.contacts.wire import read_wire, written_wire
 from contactsync.activities.sanitizing.policy import Policy
 from contactsync.activities.sanitizing.quick import Cleaned, ShortWay
+from contactsync.activities.sanitizing.quick_texts import are_plain
+from contactsync.activities.sanitizing.text import clean_line
 from contactsync.errors import PageUnreadable
 
 EVERYTHING: Final = Policy(fields=frozenset(Field), default_region="DE")
 PEOPLE: Final = made_up_contacts(400, seed=11)
+LINES: Final = (
+    "value",
+    "name",
+    "full",
+    "address",
+    "number",
+    "label",
+    "street",
+    "locality",
+    "region",
+    "postcode",
+    "country",
+)
 SHAPES: Final = {
     "EmailAddress": wire.WireEmail,
     **{name.removeprefix("Wire"): shape for name, shape in vars(wire).items() if name.startswith("Wire")},
@@ -61,6 +77,8 @@ ODD_TEXTS: Final = (
     *("ADA@CALC.Example", "Ada <ada@calc.example>", "mailto:a@b.com", "Info@b.com", "a@b", "ñ@bücher.de"),
     *("030 123456", "+49 (0)30 123456", "0049 30 123456", "+4930123456", "110", "+1 418 656 9254 x102"),
     *("work", "private", "nonsense", "mobile", "fax", "DE", "de", "1980-03-22", "19800322", "--03-22"),
+    *("work ", " DE", " +49 30  123456", "ada@b.com ", '"a" b', 'a "b"', 'a \\"b', "a\\nb"),
+    *("mobile", "\u2019", "क्", "가", "\u1100\u1161\u11a8"),
     *("https://a.example/", "www.a.example", "javascript:x", "xmpp:a@b.com", "a.example:80", "HTTP://a.b/"),
     *("x" * length for length in (MAX_LINE_CHARS, MAX_LINE_CHARS + 1, MAX_NOTE_CHARS, MAX_NOTE_CHARS + 1)),
 )
@@ -103,7 +121,9 @@ def nearly_clean(draw: st.DrawFn) -> bytes:
     for _ in range(draw(st.integers(0, 3))):
         path = draw(st.sampled_from(list(_places(value))))
         value = _changed(value, path, draw(odd_texts), draw(st.sampled_from([0, 1, 1, MAX_VALUES])))
-    return json.dumps(value, ensure_ascii=draw(st.booleans()), sort_keys=draw(st.booleans())).encode()
+    separators = draw(st.sampled_from([(",", ":"), (",", ":"), (", ", ": ")]))
+    escaped, ordered = draw(st.booleans()), draw(st.booleans())
+    return json.dumps(value, ensure_ascii=escaped, sort_keys=ordered, separators=separators).encode()
 
 
 @settings(deadline=None, max_examples=400)
@@ -130,7 +150,8 @@ def test_one_naughty_text_in_a_clean_contact(region: str) -> None:
     places = list(_places(value))
     for at, text in enumerate(NAUGHTY):
         for step in range(3):
-            content = json.dumps(_changed(value, places[(at + step * 7) % len(places)], text, 0)).encode()
+            changed = _changed(value, places[(at + step * 7) % len(places)], text, 0)
+            content = json.dumps(changed, ensure_ascii=False, separators=(",", ":")).encode()
             short = ShortWay(policy).cleaned(content)
             assert short is None or short == _long(content, policy)
 
@@ -202,6 +223,52 @@ def test_what_the_policy_does_not_keep_goes_the_long_way(field: Field) -> None:
     contact = Contact.model_validate({"name": Name(full="Ada"), name: getattr(person, name)})
     assert ShortWay(EVERYTHING).cleaned(written(contact)) is not None
     assert ShortWay(Policy()).cleaned(written(contact)) is None
+
+
+def _with_needless_spaces(value: JsonValue, name: str = "") -> JsonValue:
+    if isinstance(value, dict):
+        return {member: _with_needless_spaces(each, member) for member, each in value.items()}
+    if isinstance(value, list):
+        return [_with_needless_spaces(each) for each in value]
+    return f" {value}  ".replace(" ", "  ") if name in LINES and isinstance(value, str) else value
+
+
+def test_needless_spaces_go_the_short_way() -> None:
+    """Those around and inside lines, which are the most usual thing to clean."""
+    short_way, clean = ShortWay(Policy()), 0
+    for person in PEOPLE:
+        tidy = long_way(written(person), Policy())
+        short = short_way.cleaned(encode(_with_needless_spaces(json.loads(tidy.content))))
+        assert short is None or short == tidy
+        clean += short is not None
+    assert clean > 0.9 * len(PEOPLE)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        Contact(keywords=("VIP ",)),
+        Contact(notes=(Note(note="a  b"),)),
+        Contact(links=(Link(uri="https://calc.example "),)),
+        Contact(name=Name(components=(NameComponent(kind="given", value="Ada "),) * 2)),
+        Contact(name=Name(components=(NameComponent(kind="separator", value=" - "),))),
+        Contact(name=Name(full=f"{' ' * MAX_READ_CHARS}Ada")),
+        Contact(name=Name(full="Ada "), emails=(EmailAddress(address="a@b.com", contexts=("work ",)),)),
+    ],
+)
+def test_other_needless_spaces_go_the_long_way(contact: Contact) -> None:
+    """Where more than a line's spaces would change, or more of the contact than its spaces."""
+    short = ShortWay(EVERYTHING).cleaned(written(contact))
+    assert short is None or short == _long(written(contact), EVERYTHING)
+
+
+@pytest.mark.parametrize("before", ["e", "\u1100", "\uac00"])
+def test_letters_that_stand_alone_are_clean_behind_any_sign(before: str) -> None:
+    """Every letter: what is passed as clean at a glance is as `clean_line` leaves it, whatever stands before it."""
+    letters = [letter for letter in map(chr, range(0x80, 0x110000)) if letter.isalpha()]
+    passed = [letter for letter in letters if are_plain(letter.encode())]
+    assert len(passed) > 0.95 * len(letters)
+    assert [letter for letter in passed if clean_line(f"{before}{letter}x") != f"{before}{letter}x"] == []
 
 
 def test_what_is_no_contact_goes_the_long_way() -> None:

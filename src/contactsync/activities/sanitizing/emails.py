@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
-from unicodedata import is_normalized
+from unicodedata import is_normalized, normalize
 
 from email_validator import EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
@@ -30,7 +30,8 @@ def clean_email(text: str) -> str | None:
     `mailto:` and a display name around the address are taken off. Quoted local parts, address literals and
     domains that are reserved or have no dot (`.local`, `localhost`) are no addresses that a mail could reach.
     """
-    return _plain_email(text) or parsed_email(text)
+    plain = plain_email(text)
+    return plain[0] if plain else parsed_email(text)
 
 
 def parsed_email(text: str) -> str | None:
@@ -48,15 +49,20 @@ def parsed_email(text: str) -> str | None:
         return None
 
 
-def _plain_email(text: str) -> str | None:
-    """The answer for an address of letters and digits at a valid domain; None says nothing."""
+def plain_email(text: str) -> tuple[str, str] | None:
+    """The clean address and its normal form, for letters and digits at a valid domain; None says nothing."""
     local, _, domain = text.partition("@")
-    if not _PLAIN_LOCAL.fullmatch(local) or local.lower() in _MAILBOXES or not is_normalized("NFC", local):
+    if not _PLAIN_LOCAL.fullmatch(local) or not is_normalized("NFC", local):
         return None
-    known = domain_of(domain)
-    if known is None or len(local.encode()) + 1 + known.longest > EMAIL_MAX_LENGTH:
+    folded, known = folded_local(local), domain_of(domain)
+    if folded in _MAILBOXES or known is None or len(local.encode()) + 1 + known.longest > EMAIL_MAX_LENGTH:
         return None
-    return f"{local}@{known.name}"
+    return f"{local}@{known.name}", f"{folded}@{known.ascii_name}"
+
+
+def folded_local(local: str) -> str:
+    """A local part in the case and composition in which local parts are compared."""
+    return local.lower() if local.isascii() else normalize("NFC", normalize("NFC", local).casefold())
 
 
 def domain_of(domain: str) -> Domain | None:

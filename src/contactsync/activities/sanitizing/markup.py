@@ -6,7 +6,8 @@ from typing import Final
 
 import nh3
 
-_MARKUP: Final = re.compile(r"<[a-zA-Z/!?][^<>]*>|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_TAG: Final = re.compile(r"<[a-zA-Z/!?][^<>]*>")
+_ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _ADDRESS: Final = re.compile(r"<([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+)>")
 _LONE_BRACKET: Final = re.compile(r"<(?![a-zA-Z/!?][^<>]*>)")
 _LINE_BREAK: Final = re.compile(r"<(?:br|/p|/div|/li|/tr|/h[1-6])(?![a-zA-Z0-9])[^<>]*>", re.IGNORECASE)
@@ -16,7 +17,7 @@ _CLEANER: Final = nh3.Cleaner(tags=set())
 
 def has_markup(text: str) -> bool:
     """Whether something in the text is a whole tag, comment or entity; a lone `<` or `&` is none."""
-    return _MARKUP.search(text) is not None
+    return _TAG.search(text) is not None or _ENTITY.search(text) is not None
 
 
 def without_markup(text: str) -> str:

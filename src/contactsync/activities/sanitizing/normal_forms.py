@@ -3,10 +3,8 @@
 Changing a rule here is a new version: every index must be computed again.
 """
 
-import unicodedata
-
 from contactsync.activities.contacts.contact import Contact
-from contactsync.activities.sanitizing.emails import domain_of
+from contactsync.activities.sanitizing.emails import domain_of, folded_local
 from contactsync.activities.sanitizing.phones import clean_phone
 
 
@@ -17,7 +15,7 @@ def email_normal_form(address: str) -> str | None:
     """
     local, at, domain = address.strip().rpartition("@")
     known = domain_of(domain) if at and local else None
-    return f"{_folded(local)}@{known.ascii_name}" if known else None
+    return f"{folded_local(local)}@{known.ascii_name}" if known else None
 
 
 def phone_normal_form(number: str, default_region: str = "") -> str | None:
@@ -31,9 +29,3 @@ def forms_of(contact: Contact) -> tuple[tuple[str, ...], tuple[str, ...]]:
     emails = (email_normal_form(email.address) for email in contact.emails)
     phones = (phone_normal_form(phone.number) for phone in contact.phones)
     return tuple(form for form in emails if form), tuple(form for form in phones if form)
-
-
-def _folded(local: str) -> str:
-    if local.isascii():
-        return local.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())

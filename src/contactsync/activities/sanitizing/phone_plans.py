@@ -12,9 +12,8 @@ from typing import Final
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, region_code_for_country_code
 
-_INTERNATIONAL: Final = re.compile(r"\+[1-9][0-9 ()./-]{1,40}")
-_NATIONAL: Final = re.compile(r"[0-9(][0-9 ()./-]{1,40}")
-_SEPARATORS: Final = str.maketrans("", "", "+ ()./-")
+_SEPARATORS: Final = b" ()./-"
+_MAX_CHARS: Final = 41
 _MAX_DIGITS: Final = 15  # ITU-T E.164
 _NEVER: Final = re.compile(r"(?!)")
 
@@ -32,11 +31,15 @@ class _Plan:
 
 def plain_e164(text: str, default_region: str) -> str | None:
     """The number in E.164 if it is written plainly: as `clean_phone` tells, without an extension."""
-    if _INTERNATIONAL.fullmatch(text):
-        return _international(text.translate(_SEPARATORS))
-    if default_region and _NATIONAL.fullmatch(text):
-        return _national(text.translate(_SEPARATORS), default_region)
-    return None
+    written = text.removeprefix("+")
+    digits = written.encode("ascii", "replace").translate(None, _SEPARATORS)
+    if len(written) > _MAX_CHARS or not digits.isdigit():
+        return None
+    if written is not text:
+        return _international(digits.decode()) if "1" <= written[0] <= "9" else None
+    return (
+        _national(digits.decode(), default_region) if default_region and (text[0].isdigit() or text[0] == "(") else None
+    )
 
 
 def _international(digits: str) -> str | None:
@@ -50,14 +53,13 @@ def _international(digits: str) -> str | None:
 
 
 def _national(digits: str, region: str) -> str | None:
+    """The number, if a country code makes it one that is read again as it is."""
     plan = _plan_in(region)
     if plan is None or plan.idd.match(digits):
         return None
     prefix = plan.prefix.match(digits)
     number = digits[prefix.end() :] if prefix else digits
-    if not plan.valid.fullmatch(number) or len(plan.code) + len(number) > _MAX_DIGITS:
-        return None
-    return f"+{plan.code}{number}"
+    return _international(f"{plan.code}{number}") if plan.valid.fullmatch(number) else None
 
 
 @cache
@@ -121,5 +123,6 @@ def _valid(general: PhoneNumberDesc, kinds: Iterable[PhoneNumberDesc | None]) ->
 
 
 def _described(desc: PhoneNumberDesc) -> str:
-    lengths = "|".join(f"[0-9]{{{length}}}" for length in desc.possible_length if length > 0)
+    """Of digits, those that fit the pattern and are of a possible length."""
+    lengths = "|".join(f".{{{length}}}" for length in desc.possible_length if length > 0)
     return f"(?:(?=(?:{lengths})$)(?:{desc.national_number_pattern}))" if lengths else "(?!)"

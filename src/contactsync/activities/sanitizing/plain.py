@@ -11,7 +11,7 @@ _MAX_ROUNDS: Final = 8
 
 def is_plain_line(text: str) -> bool:
     """Whether the text is certainly plain already, and one line: cheap, and no for some text that is."""
-    return is_clean_line(text) and not (("<" in text or "&" in text) and has_markup(text))
+    return is_clean_line(text) and not has_markup(text)
 
 
 def plain_line(text: str) -> str:

@@ -1,28 +1,36 @@
-"""The short way for contacts that are clean but for the spelling of e-mail addresses and phone numbers: by far most.
+"""The short way for contacts that are clean but for spaces and the spelling of addresses and numbers: by far most.
 
-A contact's texts are looked at all at once. Whatever may have to be changed, dropped, folded or set aside goes the long
-way, `sanitize`: here is only told what `sanitize` would answer too, and a test holds the two against each other.
+Whatever may have to be changed otherwise, dropped, folded or set aside goes the long way, `sanitize`: here is only told
+what `sanitize` would answer too, and a test holds the two against each other.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Sequence
+from itertools import chain, compress, permutations, product
+from string import ascii_uppercase
 from types import MappingProxyType
 from typing import Final
 
-from msgspec import MsgspecError
-from msgspec.structs import replace
+from msgspec import MsgspecError, Struct
+from msgspec.structs import astuple, replace
 
 from contactsync.activities.contacts.contact import Field
 from contactsync.activities.contacts.dates import normal_date
-from contactsync.activities.contacts.limits import MAX_CONTACT_BYTES, MAX_LINE_CHARS, MAX_NOTE_CHARS, MAX_VALUES
-from contactsync.activities.contacts.wire import WireAddress, WireContact, WireEmail, WirePhone, read_wire, written_wire
-from contactsync.activities.sanitizing.emails import clean_email
+from contactsync.activities.contacts.limits import MAX_CONTACT_BYTES, MAX_VALUES
+from contactsync.activities.contacts.wire import (
+    WireContact,
+    WireEmail,
+    WirePhone,
+    read_wire,
+    written_wire,
+)
+from contactsync.activities.sanitizing.emails import parsed_email, plain_email
 from contactsync.activities.sanitizing.links import clean_uri
 from contactsync.activities.sanitizing.normal_forms import email_normal_form, phone_normal_form
+from contactsync.activities.sanitizing.phone_plans import plain_e164
 from contactsync.activities.sanitizing.phones import stored_phone
-from contactsync.activities.sanitizing.plain import is_plain_line
 from contactsync.activities.sanitizing.policy import Policy
-from contactsync.activities.sanitizing.sanitize import CONTEXTS, FEATURES, country_code
+from contactsync.activities.sanitizing.quick_texts import are_clean, squeezed
+from contactsync.activities.sanitizing.sanitize import CONTEXTS, FEATURES
 
 _SURELY_FITS: Final = MAX_CONTACT_BYTES // 2
 """The bound holds for JSON with all defaults; those of a hundred values take less than the other half."""
@@ -32,12 +40,22 @@ _ATTRIBUTES: Final = MappingProxyType(
 )
 
 
+def _orders(words: Collection[str]) -> frozenset[tuple[str, ...]]:
+    """Up to three of the words, none twice, in any order: more is rare."""
+    return frozenset(chain.from_iterable(permutations(words, count) for count in range(4)))
+
+
+_CONTEXTS: Final = _orders(CONTEXTS)
+_FEATURES: Final = _orders(FEATURES)
+_PREFS: Final = frozenset({None, *range(1, 101)})
+_COUNTRY_CODES: Final = frozenset({"", *(one + other for one, other in product(ascii_uppercase, repeat=2))})
+
+
 class _UnsureError(Exception):
     """Only the long way knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Struct, frozen=True):
     """A clean contact: its canonical JSON, and the normal forms under which it can be found."""
 
     content: bytes
@@ -50,161 +68,126 @@ class ShortWay:
 
     def __init__(self, policy: Policy) -> None:
         self._region = policy.default_region
-        self._unwanted = tuple(name for field, name in _ATTRIBUTES.items() if field not in policy.fields)
+        kept = {"uid", "kind", *(_ATTRIBUTES[field] for field in policy.fields)}
+        self._unwanted = tuple(name not in kept for name in WireContact.__struct_fields__)
 
     def cleaned(self, content: bytes) -> Cleaned | None:
         """What `sanitize` makes of the contact of this JSON; None: only `sanitize` can tell."""
         try:
-            return self._cleaned(read_wire(content))
+            return self._cleaned(_with_clean_texts(content))
         except (_UnsureError, MsgspecError, UnicodeDecodeError):
             return None
 
     def _cleaned(self, raw: WireContact) -> Cleaned:
-        for name in self._unwanted:
-            _sure(not getattr(raw, name))
-        _check_texts(raw)
-        _check_values(raw)
+        if not (self._is_wanted(raw) and _is_complete(raw) and _is_valid(raw)):
+            raise _UnsureError
         emails, email_forms = _emails(raw.emails)
         phones, phone_forms = self._phones(raw.phones)
-        contact = raw if emails == raw.emails and phones == raw.phones else replace(raw, emails=emails, phones=phones)
-        _check_distinct(contact, email_forms)
-        content = written_wire(contact)
-        _sure(len(content) <= _SURELY_FITS)
+        content = written_wire(replace(raw, emails=emails, phones=phones))
+        if len(content) > _SURELY_FITS:
+            raise _UnsureError
         return Cleaned(content, email_forms, phone_forms)
+
+    def _is_wanted(self, raw: WireContact) -> bool:
+        """Whether it says something beside `uid` and `kind`, all of it is to be kept, and nothing is said twice."""
+        members = astuple(raw)
+        if any(compress(members, self._unwanted)) or not any(members[2:]):
+            return False
+        return all(map(_are_distinct, members[3:]))
 
     def _phones(self, raw: Sequence[WirePhone]) -> tuple[tuple[WirePhone, ...], tuple[str, ...]]:
         phones: list[WirePhone] = []
         forms: list[str] = []
         for phone in raw:
-            clean = stored_phone(phone.number, phone.extension, self._region)
-            if clean is None:
+            if phone.features not in _FEATURES or phone.contexts not in _CONTEXTS or phone.pref not in _PREFS:
                 raise _UnsureError
-            _check_words(phone.features, FEATURES)
-            _check_use(phone)
-            number, extension, e164 = clean
+            number, extension, e164, form = self._number(phone)
             phones.append(WirePhone(number, extension, e164, phone.features, phone.contexts, phone.pref, phone.label))
-            form = number if e164 and number == phone.number else phone_normal_form(number)
             if form:
                 forms.append(form)
+        if not _are_distinct([(phone.number, phone.extension) for phone in phones]):
+            raise _UnsureError
         return tuple(phones), tuple(forms)
 
+    def _number(self, phone: WirePhone) -> tuple[str, str, bool, str | None]:
+        """Number, extension and whether it is in E.164, as `stored_phone` answers, and its normal form."""
+        plain = None if phone.extension else plain_e164(phone.number, self._region)
+        if plain:
+            return plain, "", True, plain
+        clean = stored_phone(phone.number, phone.extension, self._region)
+        if clean is None:
+            raise _UnsureError
+        number, extension, e164 = clean
+        return number, extension, e164, phone_normal_form(number)
 
-def _sure(condition: bool) -> None:  # reads as the sentence it is
-    if not condition:
+
+def _with_clean_texts(content: bytes) -> WireContact:
+    raw = read_wire(content)
+    if are_clean(content, raw):
+        return raw
+    content = squeezed(content)
+    raw = read_wire(content)
+    if not are_clean(content, raw):
         raise _UnsureError
+    return raw
+
+
+def _are_distinct(values: Collection[Hashable]) -> bool:
+    """Whether none is there twice, and they are no more than may be."""
+    return len(values) < 2 or len(set(values)) == len(values) <= MAX_VALUES
+
+
+def _is_complete(raw: WireContact) -> bool:
+    """Whether a name and every organization says something, and in no more parts than may be."""
+    for organization in raw.organizations:
+        if not _has_parts(organization.name, organization.units):
+            return False
+    return raw.name is None or _has_parts(raw.name.full, raw.name.components)
+
+
+def _has_parts(whole: str, parts: Sequence[object]) -> bool:
+    return bool(whole or parts) and len(parts) <= MAX_VALUES
+
+
+def _is_valid(raw: WireContact) -> bool:
+    """Whether every postal address, URI and date is as it should be."""
+    for address in raw.addresses:
+        if address.contexts not in _CONTEXTS or address.country_code not in _COUNTRY_CODES:
+            return False
+        if not any(astuple(address)[:-1]):  # it says nothing but its contexts
+            return False
+    return not (raw.online_services or raw.links or raw.anniversaries) or _are_valid_references(raw)
+
+
+def _are_valid_references(raw: WireContact) -> bool:
+    services = [
+        service.uri == clean_uri(service.uri) if service.uri else service.user for service in raw.online_services
+    ]
+    links = [link.uri == clean_uri(link.uri) for link in raw.links]
+    dates = [anniversary.date == normal_date(anniversary.date) for anniversary in raw.anniversaries]
+    return all(services) and all(links) and all(dates) and _are_distinct([link.uri for link in raw.links])
 
 
 def _emails(raw: Sequence[WireEmail]) -> tuple[tuple[WireEmail, ...], tuple[str, ...]]:
     emails: list[WireEmail] = []
     forms: list[str] = []
     for email in raw:
-        address = clean_email(email.address)
-        form = email_normal_form(address) if address else None
-        if address is None or form is None:
+        if email.contexts not in _CONTEXTS or email.pref not in _PREFS:
             raise _UnsureError
-        _check_use(email)
+        address, form = plain_email(email.address) or _parsed(email.address)
         emails.append(
             email if address == email.address else WireEmail(address, email.contexts, email.pref, email.label)
         )
         forms.append(form)
+    if not _are_distinct(forms):
+        raise _UnsureError
     return tuple(emails), tuple(forms)
 
 
-def _check_texts(contact: WireContact) -> None:
-    """All texts at once: in one line with single spaces between them, none may be empty, unclean or too long."""
-    lines, notes = _lines(contact), [note.note.replace("\n", " ") for note in contact.notes]
-    _sure(0 < len(lines) + len(notes) <= MAX_VALUES)
-    if contact.uid:
-        lines.append(contact.uid)
-    text = " ".join(lines + notes)
-    _sure(text != "" and is_plain_line(text))
-    if len(text) > MAX_LINE_CHARS:
-        _sure(max(map(len, lines), default=0) <= MAX_LINE_CHARS and max(map(len, notes), default=0) <= MAX_NOTE_CHARS)
-
-
-def _lines(contact: WireContact) -> list[str]:
-    """At least one text of every value; of the optional ones those that are given."""
-    lines = [*contact.keywords, *contact.members]
-    if name := contact.name:
-        lines += _part(name.full, [component.value for component in name.components])
-    lines += [nickname.name for nickname in contact.nicknames]
-    for organization in contact.organizations:
-        lines += _part(organization.name, organization.units)
-    lines += [title.name for title in contact.titles]
-    for email in contact.emails:
-        lines += (email.address, email.label) if email.label else (email.address,)
-    for phone in contact.phones:
-        lines += (phone.number, phone.label) if phone.label else (phone.number,)
-    for address in contact.addresses:
-        lines += _given(_texts_of(address))
-    for service in contact.online_services:
-        lines += _given((service.uri, service.user))
-        lines += (service.service,) if service.service else ()
-    for link in contact.links:
-        lines += (link.uri, link.label) if link.label else (link.uri,)
-    lines += [anniversary.date for anniversary in contact.anniversaries]
-    return lines
-
-
-def _texts_of(address: WireAddress) -> tuple[str, ...]:
-    place = (address.street, address.locality, address.region, address.postcode, address.country, address.country_code)
-    return (*place, address.full.replace("\n", " "))
-
-
-def _part(whole: str, parts: Sequence[str]) -> Sequence[str]:
-    _sure(bool(whole or parts))
-    return [whole, *parts] if whole else parts
-
-
-def _given(texts: Iterable[str]) -> Sequence[str]:
-    given = [text for text in texts if text]
-    _sure(bool(given))
-    return given
-
-
-def _check_values(contact: WireContact) -> None:
-    """What is no free text: words of closed lists, URIs, country codes, dates."""
-    for address in contact.addresses:
-        _check_words(address.contexts, CONTEXTS)
-        _sure(address.country_code == country_code(address.country_code))
-    for service in contact.online_services:
-        _sure(not service.uri or service.uri == clean_uri(service.uri))
-    for link in contact.links:
-        _sure(link.uri == clean_uri(link.uri))
-    for anniversary in contact.anniversaries:
-        _sure(anniversary.date == normal_date(anniversary.date))
-
-
-def _check_use(value: WireEmail | WirePhone) -> None:
-    _check_words(value.contexts, CONTEXTS)
-    _sure(value.pref is None or 1 <= value.pref <= 100)
-
-
-def _check_words(words: Sequence[str], known: frozenset[str]) -> None:
-    for word in words:
-        _sure(word in known)
-    _distinct(words)
-
-
-def _check_distinct(contact: WireContact, email_forms: Sequence[str]) -> None:
-    """Nothing is there twice. Values are told apart by what `sanitize` folds them by."""
-    _distinct(email_forms)
-    _distinct([(phone.number, phone.extension) for phone in contact.phones])
-    _distinct([link.uri for link in contact.links])
-    for values in (
-        contact.nicknames,
-        contact.organizations,
-        contact.titles,
-        contact.addresses,
-        contact.online_services,
-        contact.anniversaries,
-        contact.notes,
-        contact.keywords,
-        contact.members,
-    ):
-        _distinct(values)
-
-
-def _distinct(values: Collection[Hashable]) -> None:
-    if len(values) > 1:
-        _sure(len(set(values)) == len(values))
+def _parsed(text: str) -> tuple[str, str]:
+    """As `plain_email`, by the library."""
+    address = parsed_email(text)
+    form = email_normal_form(address) if address else None
+    if address is None or form is None:
+        raise _UnsureError
+    return address, form
