@@ -40,8 +40,10 @@ class Oddities:
     absolute: str = ""  # an origin to spell hrefs with
     has_etags: bool = True
     multiget_status: int = 0
+    multigets: int | None = None  # so many are answered, and then the server is down
     omits: set[str] = field(default_factory=set[str])
     denies: set[str] = field(default_factory=set[str])  # 404 in multiget, though it is there
+    gives_more: bool = False  # a card that was not asked for
     spoils_xml: bool = False
     get_status: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -182,10 +184,16 @@ class OddServer(httpx.AsyncBaseTransport):
         return _multistatus(self._members(page), token="" if self.odd.no_token else self._token())
 
     def _multiget(self, asked: Element) -> tuple[int, str]:
+        if self.odd.multigets is not None:
+            self.odd.multigets -= 1
+            if self.odd.multigets < 0:
+                return 503, "<html>down</html>"
         if self.odd.multiget_status:
             return self.odd.multiget_status, "<html>no</html>"
         hrefs = [element.text or "" for element in asked.iter(DAV + "href")]
         replies = [reply for href in hrefs if (reply := self._card(href))]
+        if self.odd.gives_more:
+            replies.append(self._card(BOOK + min(self.cards)).replace(BOOK, "/elsewhere/"))
         return 207, _multistatus(replies) + ("\x01" if self.odd.spoils_xml else "")
 
     def _card(self, href: str) -> str:

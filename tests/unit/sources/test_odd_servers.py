@@ -12,7 +12,7 @@ from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.carddav import CardDavSource
 from contactsync.activities.sources.carddav_settings import CardDavSettings
 from contactsync.activities.sources.replica import Replica
-from contactsync.activities.sources.source import Credentials, PageLimits, Removed, Source
+from contactsync.activities.sources.source import Changed, Credentials, PageLimits, Removed, Source
 from contactsync.activities.sources.transport import open_transport
 from contactsync.errors import CredentialsRejected, SourceAddressWrong, SourceMisbehaved, SourceUnavailable
 
@@ -82,6 +82,7 @@ SERVERS = {
     "one character spoils the answer": Oddities(spoils_xml=True),
     "multiget forgets cards": Oddities(omits={"c0@x y.vcf", "c1@x y.vcf"}),
     "multiget denies cards": Oddities(denies={"c3@x y.vcf"}),
+    "multiget gives more than is asked for": Oddities(gives_more=True),
     "vCard 4.0": Oddities(offers_vcard4=True),
 }
 
@@ -209,6 +210,33 @@ async def test_p12_downloads_in_chunks() -> None:
         await replica.follow(source)
     sizes = [seen.body.count("<d:href>") for seen in server.seen if "addressbook-multiget" in seen.body]
     assert sizes == [25, 25, 25, 25, 20]
+
+
+async def test_what_came_before_an_error_is_kept() -> None:
+    """A server that goes down amid a page costs what was asked for then, and no card that came before it."""
+    server, replica = filled(60), Replica()
+    async with opened(server, replica, multiget=10) as source:
+        server.odd.multigets = 3
+        first = await source.fetch(None, PageLimits())
+        assert (len(first.changes), first.done, first.full) == (30, False, True)
+        with pytest.raises(SourceUnavailable):
+            await source.fetch(first.cursor, PageLimits())
+        server.odd.multigets = None
+        second = await source.fetch(first.cursor, PageLimits())
+    assert (len(second.changes), second.done, second.restarted) == (30, True, False)
+    assert len({change.source_id for change in (*first.changes, *second.changes)}) == 60
+
+
+async def test_cards_that_do_not_fit_are_not_asked_for_ahead() -> None:
+    """What the size of a page leaves no room for is asked for with the next page, once."""
+    server, replica = filled(60), Replica()
+    async with opened(server, replica, multiget=10) as source:
+        whole = await source.fetch(None, PageLimits())
+        size = sum(len(each.content) + len(each.source_id) + 80 for each in whole.changes if isinstance(each, Changed))
+        server.seen.clear()
+        page = await source.fetch(None, PageLimits(bytes=size // 2))
+    assert 20 <= len(page.changes) < 40
+    assert server.fetched < len(page.changes) + 10
 
 
 async def test_unchanged_etags_are_not_downloaded() -> None:

@@ -6,11 +6,12 @@ ETags. Only cards whose ETag is new are downloaded. docs/carddav.md says how eac
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from contactsync.activities.contacts.contact import Fields
+from contactsync.activities.sources.carddav_ahead import asked_ahead
 from contactsync.activities.sources.carddav_cards import Cards
 from contactsync.activities.sources.carddav_cursor import (
     REPLAYS_BEFORE_LISTING,
@@ -31,7 +32,7 @@ from contactsync.activities.sources.carddav_listing import (
     dump_listed,
     load_listed,
 )
-from contactsync.activities.sources.carddav_page import PageBuilder, batches
+from contactsync.activities.sources.carddav_page import Batch, PageBuilder, batches
 from contactsync.activities.sources.carddav_settings import CardDavSettings
 from contactsync.activities.sources.source import (
     Capabilities,
@@ -42,8 +43,8 @@ from contactsync.activities.sources.source import (
     SourceInfo,
     Workbench,
 )
-from contactsync.activities.sources.transport import Transport, open_transport
-from contactsync.errors import CursorExpired, SourceAddressWrong, SourceMisbehaved
+from contactsync.activities.sources.transport import Answer, Transport, open_transport
+from contactsync.errors import CursorExpired, SourceAddressWrong, SourceError, SourceMisbehaved
 
 _MAX_RESTARTS: Final = 4
 
@@ -228,14 +229,27 @@ class CardDavSource:
         held = await self._held(head, page)
         if fresh and _is_replay(head, held, fresh):
             raise _Restart(book, book.replays + 1)
-        used = 0
-        for run, wanted in batches(head, held, self._settings.multiget):
-            outcomes = await self._cards.get(book, wanted)
-            for item in run:
-                if not page.add(item, outcomes.get(item.path)):
-                    return used
-                used += 1
-        return used
+        before = len(page.changes)
+        try:
+            await self._download(book, batches(head, held, self._settings.multiget), page)
+        except SourceError:
+            if not page.changes:
+                raise
+            page.close()  # what came is kept; the next fetch begins at what failed, and meets the error itself
+        return len(page.changes) - before
+
+    async def _download(self, book: Book, runs: Iterable[Batch], page: PageBuilder) -> None:
+        def ask(batch: Batch) -> Coroutine[None, None, list[Answer]]:
+            return self._cards.ask(book, batch.wanted)
+
+        def is_likely(batch: Batch, following: Batch) -> bool:
+            return page.is_likely(len(batch.run) + len(following.run))
+
+        async with aclosing(asked_ahead(ask, runs, is_likely)) as answered:
+            async for batch, answers in answered:
+                outcomes = await self._cards.read(book, batch.wanted, answers)
+                if not all(page.add(item, outcomes.get(item.path)) for item in batch.run):
+                    return
 
     async def _held(self, listed: Sequence[Listed], page: PageBuilder) -> frozenset[str]:
         etags = {item.path: etag for item in listed if not item.gone and (etag := page.etag(item.etag))}

@@ -67,29 +67,15 @@ class Cards:
         self._fields = fields
         self._properties = frozenset[str]() if settings.whole_cards else properties_of(fields)
 
-    async def get(self, book: Book, wanted: Sequence[Listed]) -> dict[str, Outcome]:
-        """The outcome of each wanted card, by path.
-
-        A card that multiget leaves out, calls missing or refuses is asked for once more by itself: only then it is
-        gone, or broken. So neither a forgetful server nor one broken card costs the others.
+    async def ask(self, book: Book, wanted: Sequence[Listed]) -> list[Answer]:
+        """Cards by multiget, still to be read; an answer too large is asked for in halves.
 
         Raises:
             SourceAddressWrong: the whole address book is gone.
             SourceUnavailable, SourceThrottled, CredentialsRejected, SourceMisbehaved.
         """
-        texts = await self._many(book, wanted)
-        left = [item for item in wanted if item.path not in texts]
-        alone = {item.path: await self._one(book, item) for item in left}
-        if len(left) > 1 and all(outcome is None for outcome in alone.values()):
-            raise SourceUnavailable("the source fails on every card; it is tried again")
-        got: dict[str, _Text | Broken | Gone] = {**texts}
-        got.update({path: outcome or Broken(QuarantineReason.UNREADABLE) for path, outcome in alone.items()})
-        return await asyncio.to_thread(self._read_all, got, {item.path: item.etag for item in wanted})
-
-    async def _many(self, book: Book, wanted: Sequence[Listed]) -> dict[str, _Text]:
-        """Cards by multiget; an answer too large is asked for in halves. What is missing in it is still open."""
         if not wanted:
-            return {}
+            return []
         body = multiget([item.href for item in wanted], self._properties, "4.0" if book.vcard4 else None)
         try:
             answer = await self._transport.request(
@@ -97,10 +83,31 @@ class Cards:
             )
         except BodyTooLarge:
             if len(wanted) == 1:
-                return {}
+                return []
             half = len(wanted) // 2
-            return {**await self._many(book, wanted[:half]), **await self._many(book, wanted[half:])}
-        return await asyncio.to_thread(_texts, answer) if _is_usable(answer) else {}
+            return [*await self.ask(book, wanted[:half]), *await self.ask(book, wanted[half:])]
+        return [answer] if _is_usable(answer) else []
+
+    async def read(self, book: Book, wanted: Sequence[Listed], answers: Sequence[Answer]) -> dict[str, Outcome]:
+        """The outcome of each wanted card, by path.
+
+        A card that multiget leaves out, calls missing or refuses is asked for once more by itself: only then it is
+        gone, or broken. So neither a forgetful server nor one broken card costs the others.
+
+        Raises:
+            SourceUnavailable: it fails on each card.
+            SourceThrottled, CredentialsRejected, SourceMisbehaved, SourceAddressWrong.
+        """
+        etags = {item.path: item.etag for item in wanted}
+        outcomes = await asyncio.to_thread(self._read_all, answers, etags) if answers else {}
+        left = [item for item in wanted if item.path not in outcomes]
+        alone = [await self._one(book, item) for item in left]
+        if len(left) > 1 and not any(alone):
+            raise SourceUnavailable("the source fails on every card; it is tried again")
+        for item, got in zip(left, alone, strict=True):
+            found = got or Broken(QuarantineReason.UNREADABLE)
+            outcomes[item.path] = await asyncio.to_thread(self._read, found, item.etag)
+        return outcomes
 
     async def _one(self, book: Book, item: Listed) -> _Text | Broken | Gone | None:
         """One card by GET; None where the server fails on it."""
@@ -122,8 +129,9 @@ class Cards:
             return Broken(QuarantineReason.UNREADABLE)
         return _Text(answer.body, answer.headers.get("etag", ""))
 
-    def _read_all(self, got: Mapping[str, _Text | Broken | Gone], etags: Mapping[str, str]) -> dict[str, Outcome]:
-        return {path: self._read(text, etags[path]) for path, text in got.items()}
+    def _read_all(self, answers: Sequence[Answer], etags: Mapping[str, str]) -> dict[str, Outcome]:
+        texts = [item for answer in answers for item in _texts(answer).items()]
+        return {path: self._read(text, etags[path]) for path, text in texts if path in etags}
 
     def _read(self, got: _Text | Broken | Gone, listed_etag: str) -> Outcome:
         if not isinstance(got, _Text):

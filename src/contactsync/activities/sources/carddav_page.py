@@ -1,7 +1,7 @@
 """A page being filled, within its bounds in rows and bytes."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.carddav_cards import Broken, Gone, Outcome
@@ -28,12 +28,21 @@ class PageBuilder:
         """Rows that may still come."""
         return 0 if self._is_closed else self._limits.rows - len(self.changes)
 
+    def is_likely(self, rows: int) -> bool:
+        """Whether so many more would fit if they are as large as those that are in it."""
+        count = len(self.changes)
+        return not count or self._bytes * (count + rows) <= self._limits.bytes * count
+
+    def close(self) -> None:
+        """Nothing more belongs to it."""
+        self._is_closed = True
+
     def add(self, item: Listed, outcome: Outcome | None) -> bool:
         """Adds what became of a listed card (None: not downloaded). False: it does not fit, and the page is closed."""
         change, size = self._change(item, outcome)
         size += len(item.path.encode()) + len(item.etag) + _ROW_BYTES
         if not self.room or (self.changes and self._bytes + size > self._limits.bytes):
-            self._is_closed = True
+            self.close()
             return False
         self.changes.append(change)
         self._bytes += size
@@ -56,16 +65,23 @@ class PageBuilder:
         return Changed(item.path, outcome.content, self.etag(outcome.etag)), len(outcome.content)
 
 
-def batches(listed: Sequence[Listed], held: frozenset[str], size: int) -> Iterator[tuple[list[Listed], list[Listed]]]:
-    """Runs of the listing in its order, each with at most `size` cards to download, and those cards."""
+class Batch(NamedTuple):
+    """A run of a listing, and the cards in it that are to be downloaded."""
+
+    run: Sequence[Listed]
+    wanted: Sequence[Listed]
+
+
+def batches(listed: Sequence[Listed], held: frozenset[str], size: int) -> Iterator[Batch]:
+    """Runs of the listing in its order, each with at most `size` cards to download."""
     run: list[Listed] = []
     wanted: list[Listed] = []
     for item in listed:
         if len(wanted) == size:
-            yield run, wanted
+            yield Batch(run, wanted)
             run, wanted = [], []
         run.append(item)
         if not item.gone and item.path not in held:
             wanted.append(item)
     if run:
-        yield run, wanted
+        yield Batch(run, wanted)

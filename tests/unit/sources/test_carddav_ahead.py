@@ -1,0 +1,89 @@
+"""Asking ahead: what is asked for when, and what becomes of it when nobody wants it any more."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from contactsync.activities.sources.carddav_ahead import asked_ahead
+
+
+class Asked:
+    """What was asked for, answered and given up; it answers once it `may`, and fails on what `fails`."""
+
+    def __init__(self, fails: int | None = None) -> None:
+        self.log: list[str] = []
+        self.may = asyncio.Event()
+        self.may.set()
+        self.waits = asyncio.Event()
+        self._fails = fails
+
+    async def ask(self, number: int) -> str:
+        """The number in words."""
+        self.log.append(f"ask {number}")
+        if not self.may.is_set():
+            self.waits.set()
+        try:
+            await self.may.wait()
+        except asyncio.CancelledError:
+            self.log.append(f"give up {number}")
+            raise
+        if number == self._fails:
+            raise OSError(number)
+        self.log.append(f"answer {number}")
+        return str(number)
+
+
+def likely(current: int, following: int) -> bool:
+    """Neighbours always are."""
+    return following == current + 1
+
+
+def unlikely(_: int, __: int) -> bool:
+    """Nothing is."""
+    return False
+
+
+def others() -> "set[asyncio.Task[object]]":
+    """What goes on beside the test."""
+    return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+async def test_the_next_is_asked_for_before_one_is_worked_on() -> None:
+    """While the first is worked on the second is asked for, and the third is not."""
+    asked = Asked()
+    async with aclosing(asked_ahead(asked.ask, [1, 2, 3], likely)) as answered:
+        assert await anext(answered) == (1, "1")
+        await asyncio.wait(others())
+        assert asked.log == ["ask 1", "answer 1", "ask 2", "answer 2"]
+        assert [each async for each in answered] == [(2, "2"), (3, "3")]
+
+
+async def test_what_is_unlikely_is_asked_for_in_its_turn() -> None:
+    """What probably nobody takes is asked for when it is its turn, and answered all the same."""
+    asked = Asked()
+    async with aclosing(asked_ahead(asked.ask, [1, 2], unlikely)) as answered:
+        assert await anext(answered) == (1, "1")
+        assert not others()
+        assert [each async for each in answered] == [(2, "2")]
+
+
+async def test_what_nobody_takes_is_given_up() -> None:
+    """Whoever stops early leaves no request behind."""
+    asked = Asked()
+    async with aclosing(asked_ahead(asked.ask, [1, 2, 3], likely)) as answered:
+        await anext(answered)
+        asked.may.clear()
+        await asked.waits.wait()
+    assert asked.log == ["ask 1", "answer 1", "ask 2", "give up 2"]
+
+
+async def test_an_error_comes_in_its_turn() -> None:
+    """The answer before an error is handed out first; an error that nobody waits for is nobody's."""
+    for taken in (1, 2):
+        async with aclosing(asked_ahead(Asked(fails=2).ask, [1, 2], likely)) as answered:
+            assert await anext(answered) == (1, "1")
+            await asyncio.wait(others())
+            if taken == 2:
+                with pytest.raises(OSError, match="2"):
+                    await anext(answered)
