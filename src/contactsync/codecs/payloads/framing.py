@@ -1,48 +1,106 @@
 """A message whose head a workflow may read and whose body it carries unopened.
 
-On the wire: `uint32_be(len(head)) ‖ head as JSON ‖ body`, payload encoding `binary/x-contactsync-framed`. The codec
-seals the whole; framing only keeps a workflow from parsing what it must not look into.
+On the wire: `uint32_be(2^31 + len(head)) ‖ head as JSON ‖ packed body`, payload encoding `binary/x-contactsync-framed`;
+a packed body is `0 ‖ body`, or, where that is shorter, `1 ‖ uint32_be(len(body)) ‖ body as one zstd frame`. Without the
+2^31 the body follows as it is: so frames were written before. The codec seals the whole; framing only keeps a workflow
+from parsing what it must not look into, and from packing and unpacking it each time that it is handed on.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Generic, TypeVar, cast, get_args, get_origin
+from typing import Any, Final, Generic, Self, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import EncodingPayloadConverter
 
-from contactsync.errors import MessageUnreadable
+from contactsync.codecs.envelope.compression import compress, decompress
+from contactsync.codecs.envelope.cs1 import COMPRESS_FROM_BYTES, MAX_RAW_BYTES
+from contactsync.errors import MessageUnreadable, OpenRefused
 
 ENCODING: Final = "binary/x-contactsync-framed"
 _LENGTH_BYTES: Final = 4
+_PACKED: Final = 1 << 31
+_PLAIN: Final = b"\x00"
+_ZSTD: Final = b"\x01"
+_ZSTD_HEAD: Final = 1 + _LENGTH_BYTES
 
 Head = TypeVar("Head", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Framed(Generic[Head]):
-    """`head`: a pydantic model; `body`: bytes that only activities parse."""
+    """`head`: a pydantic model; `packed`: the body, as it is carried."""
 
     head: Head
-    body: bytes
+    packed: bytes
+
+    def __init__(self, head: Head, body: bytes) -> None:
+        """`body`: bytes that only activities parse; it is packed at once, and stays so until somebody asks for it."""
+        object.__setattr__(self, "head", head)
+        object.__setattr__(self, "packed", _pack(body))
+
+    @classmethod
+    def carried(cls, head: Head, packed: bytes) -> Self:
+        """The message of a body that is packed already."""
+        message = cls.__new__(cls)
+        object.__setattr__(message, "head", head)
+        object.__setattr__(message, "packed", packed)
+        return message
+
+    @property
+    def body(self) -> bytes:
+        """The body, unpacked each time.
+
+        Raises:
+            MessageUnreadable: another version packed it.
+        """
+        return _unpack(self.packed)
 
 
 def split_frame(data: bytes) -> tuple[bytes, bytes]:
-    """The head's JSON and the body.
+    """The head's JSON and the body, unpacked.
 
     Raises:
         MessageUnreadable: the bytes are no frame.
     """
-    end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "big")
+    head, packed = _split(data)
+    return head, _unpack(packed)
+
+
+def join_frame(head: bytes, packed: bytes) -> bytes:
+    """The frame of a head's JSON and a packed body."""
+    return b"".join(((_PACKED | len(head)).to_bytes(_LENGTH_BYTES), head, packed))
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """The head's JSON and the packed body."""
+    announced = int.from_bytes(data[:_LENGTH_BYTES])
+    end = _LENGTH_BYTES + (announced & ~_PACKED)
     if len(data) < _LENGTH_BYTES or len(data) < end:
         raise MessageUnreadable
-    return data[_LENGTH_BYTES:end], data[end:]
+    packed = data[end:] if announced & _PACKED else _PLAIN + data[end:]
+    return data[_LENGTH_BYTES:end], packed
 
 
-def join_frame(head: bytes, body: bytes) -> bytes:
-    """The frame of a head's JSON and a body."""
-    return len(head).to_bytes(_LENGTH_BYTES, "big") + head + body
+def _pack(body: bytes) -> bytes:
+    if len(body) >= COMPRESS_FROM_BYTES:
+        frame = compress(body)
+        if len(frame) < len(body):
+            return b"".join((_ZSTD, len(body).to_bytes(_LENGTH_BYTES), frame))
+    return _PLAIN + body
+
+
+def _unpack(packed: bytes) -> bytes:
+    form, size = packed[:1], int.from_bytes(packed[1:_ZSTD_HEAD])
+    if form == _PLAIN:
+        return packed[1:]
+    if form != _ZSTD or size > MAX_RAW_BYTES:
+        raise MessageUnreadable
+    try:
+        return decompress(memoryview(packed)[_ZSTD_HEAD:], size)
+    except OpenRefused:
+        raise MessageUnreadable from None
 
 
 class FramedPayloadConverter(EncodingPayloadConverter):
@@ -58,7 +116,7 @@ class FramedPayloadConverter(EncodingPayloadConverter):
         if not isinstance(value, Framed):
             return None
         message = cast("Framed[BaseModel]", value)
-        data = join_frame(message.head.model_dump_json().encode(), message.body)
+        data = join_frame(message.head.model_dump_json().encode(), message.packed)
         return Payload(metadata={"encoding": ENCODING.encode()}, data=data)
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Framed[Any]:
@@ -68,9 +126,9 @@ class FramedPayloadConverter(EncodingPayloadConverter):
             MessageUnreadable: the frame or its head is not what this version writes, or the hint is no such class.
         """
         message_type, head_type = _types_of(type_hint)
-        head, body = split_frame(payload.data)
+        head, packed = _split(payload.data)
         try:
-            return message_type(head_type.model_validate_json(head), body)
+            return message_type.carried(head_type.model_validate_json(head), packed)
         except ValidationError:
             raise MessageUnreadable from None
 

@@ -9,6 +9,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
 from contactsync.activities.messages import CleanPage, OpenPass, Page, PageHead, PassTicket
+from contactsync.codecs.envelope.compression import compress
 from contactsync.codecs.payloads.converter import MessageConverter
 from contactsync.codecs.payloads.framing import ENCODING, Framed, join_frame, split_frame
 from contactsync.errors import MessageUnreadable
@@ -114,6 +115,60 @@ def test_a_frame_that_was_cut_off_is_refused() -> None:
     """A head shorter than announced is no head, even if what is left of it would do."""
     with pytest.raises(MessageUnreadable):
         split_frame(b"\x00\x00\x00\x05{}")
+
+
+LONG = b'{"name": "Zaphod Beeblebrox"}, ' * 100
+NOISE = bytes(value * value * 31 % 251 for value in range(900))
+
+
+@pytest.mark.parametrize("body", [b"", b"x", LONG, NOISE, NOISE * 2, bytes(range(256)) * 1000], ids=len)
+def test_a_frame_as_it_was_written_before_opens(body: bytes) -> None:
+    """A body that was not packed, as histories hold them, comes back, and is carried on in today's form."""
+    written = head().model_dump_json().encode()
+    data = len(written).to_bytes(4, "big") + written + body
+    payload = Payload(metadata={"encoding": ENCODING.encode()}, data=data)
+    page = MessageConverter().from_payload(payload, Page)
+    assert (page.body, split_frame(data)) == (body, (written, body))
+    again = MessageConverter().to_payload(page)
+    assert MessageConverter().from_payload(again, Page).body == body
+    assert split_frame(again.data)[1] == body
+
+
+def test_a_body_is_packed_once_and_carried_as_it_is() -> None:
+    """What a workflow is given it hands on byte for byte; text is shorter in between, what gets no shorter is not."""
+    page = Page(head(), LONG)
+    payload = MessageConverter().to_payload(page)
+    carried = MessageConverter().from_payload(payload, Page)
+    assert carried.packed == page.packed
+    assert MessageConverter().to_payload(carried).data == payload.data
+    assert len(page.packed) < len(LONG) / 10
+    assert Page(head(), NOISE).packed == b"\x00" + NOISE
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"",
+        b"\x02",
+        b"\x01",
+        b"\x01\x00\x00\x00\x01x",
+        b"\x01" + (32 * 1024 * 1024 + 1).to_bytes(4, "big") + compress(bytes(32 * 1024 * 1024 + 1)),
+        b"\x01" + (3_099).to_bytes(4, "big") + Page(head(), LONG).packed[5:],
+        Page(head(), LONG).packed[:-1],
+        Page(head(), LONG).packed + b"\x00",
+    ],
+    ids=["empty", "unknown form", "no length", "no frame", "too long", "another length", "cut", "longer"],
+)
+def test_a_body_packed_in_another_way_is_refused(packed: bytes) -> None:
+    """Whoever asks for the body learns that it is unreadable, and nothing of it; the head stays readable."""
+    page = Page.carried(head(), packed)
+    payload = MessageConverter().to_payload(page)
+    with pytest.raises(MessageUnreadable):
+        split_frame(payload.data)
+    with pytest.raises(MessageUnreadable) as caught:
+        _ = MessageConverter().from_payload(payload, Page).body
+    assert "Zaphod" not in texts_of(caught.value)
+    assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize("hint", [None, dict, BaseModel, Framed])
