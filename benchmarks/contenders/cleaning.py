@@ -19,7 +19,7 @@ _SHORT_WAY = ShortWay(POLICY)
 
 def cleaned(row: Row) -> str:
     """A contact, cleaned, as JSON."""
-    content = json.dumps(contact_of(row), ensure_ascii=False).encode()
+    content = json.dumps(contact_of(row), ensure_ascii=False, separators=(",", ":")).encode()
     clean = _SHORT_WAY.cleaned(content) or long_way(content, POLICY)
     return clean.content.decode()
 
