@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from contactsync.workflows.backfill_steps import BackfillSteps
     from contactsync.workflows.page_steps import outcome_of
     from contactsync.workflows.page_walk import walk_pages
+    from contactsync.workflows.run_bounds import is_long
     from contactsync.workflows.state_attribute import State, tell_state
 
 COMPLETED: Final = "completed"
@@ -133,6 +134,12 @@ class Backfill:
         finally:
             self._waiting_until = None
 
+    def fetched(self, head: PageHead) -> None:
+        """See `Guide`."""
+        if self._rate:
+            earliest = workflow.time() - _CATCHES_UP_SECONDS
+            self._paced_until = max(self._paced_until, earliest) + head.changes / self._rate
+
     def committed(self, head: PageHead, result: PageResult) -> None:
         """See `Guide`."""
         if head.part is not None:
@@ -141,9 +148,6 @@ class Backfill:
             )
         self._counts = self._counts.plus(result.counts)
         self._troubles = self._misbehaved = 0
-        if self._rate:
-            earliest = workflow.time() - _CATCHES_UP_SECONDS
-            self._paced_until = max(self._paced_until, earliest) + head.changes / self._rate
 
     async def _work(self) -> BackfillResult:
         while True:
@@ -263,7 +267,7 @@ class Backfill:
         return max(0.0, (_RUN_AT_MOST - self._age()).total_seconds())
 
     def _should_continue_as_new(self) -> bool:
-        return workflow.info().is_continue_as_new_suggested() or self._age() >= _RUN_AT_MOST
+        return is_long() or self._age() >= _RUN_AT_MOST
 
     def _continue_as_new(self) -> None:
         workflow.continue_as_new(

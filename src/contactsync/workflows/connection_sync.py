@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from contactsync.workflows.page_steps import outcome_of
     from contactsync.workflows.page_walk import walk_pages
     from contactsync.workflows.pass_steps import Steps
+    from contactsync.workflows.run_bounds import is_long
     from contactsync.workflows.state_attribute import State, tell_state
 
 COMPLETED = "completed"
@@ -156,7 +157,7 @@ class ConnectionSync:
 
     def should_stop(self) -> bool:
         """See `Guide`."""
-        return self._paused is not None or (self._goes_on and self._should_continue_as_new())
+        return self._paused is not None or (self._goes_on and (is_long() or self._is_old()))
 
     def delay(self) -> float:
         """See `Guide`: live sync goes as fast as the source and its budget allow."""
@@ -173,6 +174,9 @@ class ConnectionSync:
             return
         finally:
             self._waiting_until = None
+
+    def fetched(self, head: PageHead) -> None:
+        """See `Guide`: only what is committed counts."""
 
     def committed(self, head: PageHead, result: PageResult) -> None:
         """See `Guide`."""
@@ -333,7 +337,10 @@ class ConnectionSync:
         return (_RUN_AT_MOST - self._age()).total_seconds()
 
     def _should_continue_as_new(self) -> bool:
-        return workflow.info().is_continue_as_new_suggested() or self._age() >= _RUN_AT_MOST
+        return workflow.info().is_continue_as_new_suggested() or self._is_old()
+
+    def _is_old(self) -> bool:
+        return self._age() >= _RUN_AT_MOST
 
     async def _continue_when_idle(self) -> None:
         """As a new run, once nobody waits for an update; a pass that somebody waits for runs first."""

@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Guide(Protocol):
-    """Says when to stop and how fast to go, and hears what was committed."""
+    """Says when to stop and how fast to go, and hears what was fetched and committed."""
 
     def should_stop(self) -> bool:
         """Whether the page under way is to be the last one."""
@@ -21,6 +21,10 @@ class Guide(Protocol):
 
     async def wait(self, seconds: float) -> None:
         """Sleep for so long, or until there is a reason to look again."""
+        ...
+
+    def fetched(self, head: PageHead) -> None:
+        """A page was fetched: its source has been asked for so much."""
         ...
 
     def committed(self, head: PageHead, result: PageResult) -> None:

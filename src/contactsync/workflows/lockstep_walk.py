@@ -102,6 +102,7 @@ class LockstepWalk:
         result = await self._steps.upsert(clean)
         if not result.redo:
             self._committed = (clean.head.page, clean.head.cursor)
+            self._guide.fetched(clean.head)  # so late that a rate is kept by what was written
             self._guide.committed(clean.head, result)
         return result
 

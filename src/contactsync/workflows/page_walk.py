@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from contactsync.workflows.lockstep_walk import LockstepWalk
     from contactsync.workflows.page_steps import LEAST_WAIT_SECONDS, PageSteps
 
-_PAGES_AHEAD: Final = "pages-ahead"
+PAGES_AHEAD: Final = "pages-ahead"
 """A patch: runs that began before there was such a thing walk in lockstep."""
 
 _AHEAD: Final = 2
@@ -35,7 +35,7 @@ async def walk_pages(steps: PageSteps, guide: Guide, page: int, cursor: bytes | 
     Raises:
         ActivityError: a page failed for good. What was committed stays.
     """
-    if workflow.patched(_PAGES_AHEAD):
+    if workflow.patched(PAGES_AHEAD):
         return await PageWalk(steps, guide, page, cursor).run()
     return await LockstepWalk(steps, guide, page, cursor).run()
 
@@ -79,6 +79,7 @@ class PageWalk:
                 if not await self._wait(fetched.head.wait_seconds):
                     return
                 continue
+            self._guide.fetched(fetched.head)
             self._ahead.append(asyncio.create_task(self._cleaned(fetched)))
             page, cursor = fetched.head.page, fetched.head.cursor
             if fetched.head.done or self._guide.should_stop():

@@ -65,6 +65,7 @@ class Script:
 
     pages: int = 3
     contacts_per_page: int = 10
+    body: bytes = CONTACT
     interval_seconds: int = 900
     fetch_fails: list[ContactSyncError] = field(default_factory=list[ContactSyncError])
     fetch_always_fails: Callable[[], Exception] | None = None
@@ -141,7 +142,7 @@ class Script:
             downloaded=self.contacts_per_page,
             contacts=0 if request.page in self.quiet else self.contacts_per_page,
         )
-        return Page(head=head, body=CONTACT)
+        return Page(head=head, body=self.body)
 
     @activity.defn(name=SANITIZE_PAGE)
     async def sanitize_page(self, page: Page) -> CleanPage:
