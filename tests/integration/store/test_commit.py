@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 from tests.integration.store.address_book import WHO, Book, bad, gone, seen, upsert
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
@@ -305,3 +306,13 @@ async def test_a_look_up_that_is_there_twice_finds_one_contact(book: Book) -> No
     assert len(await book.store.contacts.find(book.ref.tenant_id, email="ada@example.com", **WHO)) == 1
     await book.commit(ticket, 2, [gone("ada")])
     assert await book.rows("SELECT 1 FROM contactsync.contact_lookup") == []
+
+
+async def test_an_address_twice_in_a_contact_is_one_look_up(book: Book) -> None:
+    """Of a new contact, and of one that changed."""
+    ticket = await book.open()
+    for page, text in enumerate(["Ada", "Ada Lovelace"], 1):
+        ada = upsert("ada", text)
+        await book.commit(ticket, page, [structs.replace(ada, emails=ada.emails * 2, phones=ada.phones * 3)])
+        rows = await book.rows("SELECT kind FROM contactsync.contact_lookup ORDER BY kind")
+        assert [row["kind"] for row in rows] == ["email", "phone"]

@@ -133,4 +133,5 @@ class PageCommit:
         if deletes and not await self.guard.lets(deletes):
             plan.hold_deletes()
         await self.guard.hold(plan.newly_held(), "tombstones")
-        await self.guard.lift(plan.lifted(self.stamp.observed))
+        if self.guard.hold_id is not None:
+            await self.guard.lift(plan.lifted(self.stamp.observed))

@@ -244,16 +244,15 @@ class Plan:
         return Counts(
             added=len(self.of(Deed.ADD)),
             updated=len(self.of(Deed.UPDATE)),
-            unchanged=sum(_is_unchanged(decision) for decision in self.decisions),
+            unchanged=len(self.of(Deed.REFRESH)) + sum(_is_listed_well(each.folded) for each in self.of(Deed.TOUCH)),
             deleted=len(self.of(Deed.DELETE)),
-            quarantined=sum(decision.folded.quarantine is not None for decision in self.decisions),
+            quarantined=sum(each.folded.quarantine is not None for each in self.decisions),
             held=self.newly_held(),
         )
 
 
-def _is_unchanged(decision: Decision) -> bool:
-    listed_well = decision.folded.state is not None or decision.folded.seen
-    return decision.deed is Deed.REFRESH or (decision.deed is Deed.TOUCH and listed_well)
+def _is_listed_well(folded: Folded) -> bool:
+    return folded.state is not None or folded.seen
 
 
 def make_plan(
