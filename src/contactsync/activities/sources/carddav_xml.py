@@ -5,6 +5,7 @@ Documents with a DTD or entities are refused, names are compared with their name
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 from urllib.parse import urljoin
 from xml.etree.ElementTree import Element, ParseError
@@ -22,6 +23,9 @@ XML_HEADERS: Final = {"content-type": "application/xml; charset=utf-8"}
 
 _OPEN: Final = 'xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav" xmlns:s="http://calendarserver.org/ns/"'
 _PREFIXES: Final = {DAV: "d", CARD: "c", CALENDARSERVER: "s"}
+
+_PROPSTAT: Final = DAV + "propstat"
+_PROP: Final = DAV + "prop"
 
 VALID_SYNC_TOKEN: Final = DAV + "valid-sync-token"
 TOO_MANY_MATCHES: Final = DAV + "number-of-matches-within-limits"
@@ -122,13 +126,14 @@ def _root(body: bytes) -> Element | None:
 def _reply(element: Element) -> Reply:
     found: dict[str, Element] = {}
     refused: dict[str, int] = {}
-    for propstat in element.iterfind(DAV + "propstat"):
-        status = _status(propstat) or 200
-        for prop in propstat.iterfind(f"{DAV}prop/*"):
-            if 200 <= status < 300:
-                found[prop.tag] = prop
-            else:
-                refused[prop.tag] = status
+    for propstat in element:  # iterfind takes twice as long
+        if propstat.tag == _PROPSTAT:
+            status = _status(propstat) or 200
+            for prop in chain.from_iterable(part for part in propstat if part.tag == _PROP):
+                if 200 <= status < 300:
+                    found[prop.tag] = prop
+                else:
+                    refused[prop.tag] = status
     href = element.find(DAV + "href")
     return Reply("" if href is None else (href.text or "").strip(), _status(element), found, refused)
 
