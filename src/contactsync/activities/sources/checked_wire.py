@@ -1,12 +1,22 @@
 """The network below the transport, with a look at each address before anything is sent to it."""
 
 import ssl
-from typing import Final
+import sys
+from importlib.util import find_spec
+from typing import Final, cast
 
 import httpx
 
 from contactsync.activities.sources.addresses import AddressRules, resolved
 
+
+def know_absent(name: str) -> None:
+    """Python looks for a module that is not installed at each `import` of it, unless `sys.modules` says so."""
+    if name not in sys.modules and find_spec(name) is None:
+        cast("dict[str, object]", sys.modules)[name] = None
+
+
+know_absent("sniffio")  # httpcore tries it at each lock, several times a request
 _PORTS: Final = {"http": 80, "https": 443}
 
 
