@@ -10,10 +10,10 @@ from tests.unit.rest.mappings import EVERYTHING, HEAD, WHOLE, mapper, read
 
 from contactsync.activities.contacts.contact import Field, Fields
 from contactsync.activities.contacts.quarantine import QuarantineReason
-from contactsync.activities.sources.query import Listed
+from contactsync.activities.sources.query import Listed, Record
 from contactsync.activities.sources.rest_answers import NoJson, parsed
 from contactsync.activities.sources.rest_records import READING
-from contactsync.activities.sources.source import Changed, Unreadable
+from contactsync.activities.sources.source import Changed, Moved, Unreadable
 
 NAMES = [
     "full",
@@ -82,9 +82,19 @@ def test_no_two_values_have_one_etag(one: bytes, other: bytes) -> None:
     assert first != second
 
 
+def test_the_allow_list_counts_where_the_values_do_not_show_it() -> None:
+    """What was found may be the same and become another property."""
+    same: dict[str, JsonValue] = {"emails": "1", "phones": "1"}
+    assert etag(same, frozenset({Field.EMAILS})) != etag(same, frozenset({Field.PHONES}))
+
+
 def test_an_infinite_answer_is_none() -> None:
-    """An expression's number that JSON does not have makes the record unreadable: it would be written as null."""
-    assert read({"id": "1", "full": "1e999"}, uid="to_number(full)") == Unreadable("1", QuarantineReason.INVALID)
+    """An expression's number that JSON does not have makes the record unreadable: it would be written as null. When it
+    changed, and who became it, is said all the same."""
+    raw: JsonValue = {"id": "1", "full": "1e999", "at": "2026-03-01T12:34:56Z", "losers": "2"}
+    moved, itself = mapper(uid="to_number(full)").records(raw)
+    assert moved.change == Moved("2", "1")
+    assert itself == Record(Unreadable("1", QuarantineReason.INVALID), 1_772_368_496_000_000)
 
 
 def test_values_deeper_than_anything_is_read() -> None:

@@ -107,14 +107,17 @@ class Mapper:
         ids = dict.fromkeys(_id_text(each) for each in values.items_of(listed, _MAX_MERGED))
         return [Moved(each, winner) for each in ids if each and each != winner]
 
-    def _change(self, raw: JsonValue, source_id: str, version: int | None) -> Listed | Removed | Moved:
+    def _change(self, raw: JsonValue, source_id: str, version: int | None) -> Listed | Removed | Unreadable | Moved:
         etag, winner = self._etag(raw), self._merged_into(raw)
         if winner and winner != source_id:
             return Moved(source_id, winner, version)
         if is_true(self._deleted(raw)):
             return Removed(source_id, version)
-        found = [select(raw) for select in self._selects]
-        etag = etag_of(self._mark + _written((version, etag, found)))
+        try:
+            found = [select(raw) for select in self._selects]
+            etag = etag_of(self._mark + _written((version, etag, found)))
+        except NotEvaluable:
+            return Unreadable(source_id, QuarantineReason.INVALID)
         return Listed(source_id, etag, version, partial(self._read, found))
 
     def _read(self, found: Sequence[JsonValue]) -> bytes | QuarantineReason:
