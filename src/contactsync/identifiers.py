@@ -1,6 +1,7 @@
 """Workflow ids, and the tenant inside them. Ids hold random UUIDs only, never a person or a name."""
 
 import re
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -51,6 +52,7 @@ def offboard_workflow_id(tenant_id: UUID) -> str:
     return f"{platform_workflow_id('offboard')}/{tenant_id}"
 
 
+@lru_cache(maxsize=1024)
 def tenant_of_workflow(workflow_id: str) -> UUID:
     """The tenant in `kind/{tenant}/…`.
 

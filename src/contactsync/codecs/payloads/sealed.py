@@ -6,6 +6,7 @@ The id is not part of the envelope's context, since Temporal Web, the `temporal`
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from re import compile as pattern
 from typing import Final
 
@@ -111,7 +112,12 @@ def _inner(payload: Payload, workflow_id: str) -> bytes:
     """The payload with the workflow id among its metadata; messages on the wire merge where they meet, so that no copy
     of it need be made for that (protobuf.dev/programming-guides/encoding, "Last One Wins")."""
     written = payload.SerializeToString()
-    return written + Payload(metadata={WORKFLOW: workflow_id.encode()}).SerializeToString() if workflow_id else written
+    return written + _workflow_part(workflow_id) if workflow_id else written
+
+
+@lru_cache(maxsize=1024)
+def _workflow_part(workflow_id: str) -> bytes:
+    return Payload(metadata={WORKFLOW: workflow_id.encode()}).SerializeToString()
 
 
 def _binding(key: DataKey, namespace: str) -> Binding:
