@@ -43,6 +43,18 @@ def test_a_benchmark_that_fails_does_not_keep_others_from_running(tmp_path: Path
     assert (tmp_path / "machine.json").exists()
 
 
+def test_a_benchmark_ends_with_its_runner(tmp_path: Path) -> None:
+    """When the runner is killed, what it runs does not go on behind its back."""
+    long = ("--quick", "--set", "additions=20_000_000")
+    argv = (sys.executable, "-m", "benchmarks", "machine", *long, "--out", str(tmp_path))
+    with subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True) as runner:  # noqa: S603 # ourselves
+        assert runner.stderr is not None
+        assert runner.stderr.readline() == "machine …\n"
+        runner.kill()
+        runner.stderr.read()  # until the benchmark has ended, too
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"), [(("nobody",), "no benchmark has the name nobody"), (("--set", "rows"), "NAME=VALUE")]
 )
