@@ -56,6 +56,7 @@ async def test_no_more_slots_than_there_are() -> None:
     permits = [await slots.reserve_slot(ASKING) for _ in range(2)]
     assert slots.try_reserve_slot(ASKING) is None
     waiting = [asyncio.create_task(slots.reserve_slot(ASKING)) for _ in range(2)]
+    await asyncio.sleep(0)  # both begin to wait
     for permit in permits:
         _release(slots, permit)
     assert len(set(await asyncio.gather(*waiting))) == 2
