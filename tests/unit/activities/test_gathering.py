@@ -60,11 +60,15 @@ def test_bytes_bound_a_page_as_rows_do() -> None:
 
 def test_a_slow_source_is_not_kept_waiting_for() -> None:
     """After the time there is, or where another page like the slowest would pass it, what is there is given."""
-    at = count(0, 2)
-    quick = Gathering(seconds=5.0, timer=lambda: next(at) / 2)  # a second goes by whenever it is looked at
-    assert gathered(page(changed("a")), gathering=quick).has_room()
-    slow = Gathering(seconds=5.0, timer=lambda: float(next(at)))
-    assert not gathered(page(changed("a")), page(changed("b")), gathering=slow).has_room()
+    assert gathered(page(changed("a")), gathering=at(0.0, 2.0, 2.1)).has_room()
+    assert not gathered(page(changed("a")), gathering=at(0.0, 3.0, 3.0)).has_room()
+    assert not gathered(page(changed("a")), page(changed("b")), gathering=at(0.0, 3.0, 3.5, 3.5)).has_room()
+
+
+def at(*seconds: float) -> Gathering:
+    """Five seconds by a clock that shows these, one after the other."""
+    shown = iter(seconds)
+    return Gathering(seconds=5.0, timer=lambda: next(shown))
 
 
 def test_no_time_means_one_page() -> None:
@@ -98,7 +102,7 @@ def test_pages_are_one_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 300, 5_000])
-@pytest.mark.parametrize("name", ["{:09}", "/book/ä{:030}.vcf", "本" * 60 + "{}"], ids=["short", "path", "wide"])
+@pytest.mark.parametrize("name", ["{:09}", "/book/ä{:030}.vcf", "本" * 120 + "{}"], ids=["short", "path", "wide"])
 def test_a_full_page_fits_its_body(size: int, name: str) -> None:
     """However long ids and contents are, the body of a gathered page is within its bound, with nothing set aside."""
     pages = gathered(page([]))
