@@ -182,6 +182,11 @@ def _number(phone: Phone, form: int) -> str:
         Contact(uid="u1"),
         Contact(keywords=("",)),
         Contact(keywords=("VIP", "VIP")),
+        Contact(keywords=("V\nIP",)),
+        Contact(keywords=("V\nIP",), notes=(Note(note="a\nb"),)),
+        Contact(keywords=("V\\nIP",), notes=(Note(note="V"),)),
+        Contact(keywords=("VIP", "<b>")),
+        Contact(keywords=("VIP", "e\u0301")),
         Contact(keywords=("x" * (MAX_LINE_CHARS + 1),)),
         Contact(keywords=tuple(f"k{number}" for number in range(MAX_VALUES + 1))),
         Contact(notes=(Note(note="x" * (MAX_NOTE_CHARS + 1)),)),
@@ -260,6 +265,13 @@ def test_other_needless_spaces_go_the_long_way(contact: Contact) -> None:
     """Where more than a line's spaces would change, or more of the contact than its spaces."""
     short = ShortWay(EVERYTHING).cleaned(written(contact))
     assert short is None or short == _long(written(contact), EVERYTHING)
+
+
+def test_quotation_marks_and_the_lines_of_notes_go_the_short_way() -> None:
+    """What JSON has to escape is clean where it may stand."""
+    lines = (Address(locality="Köln", full="Street 1\nKöln"),)
+    contact = Contact(keywords=('the "A" team', '"B"'), notes=(Note(note='"a"\nb\nc'),), addresses=lines)
+    assert ShortWay(EVERYTHING).cleaned(written(contact)) == long_way(written(contact), EVERYTHING)
 
 
 @pytest.mark.parametrize("before", ["e", "\u1100", "\uac00"])

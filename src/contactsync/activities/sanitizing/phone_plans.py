@@ -32,14 +32,13 @@ class _Plan:
 def plain_e164(text: str, default_region: str) -> str | None:
     """The number in E.164 if it is written plainly: as `clean_phone` tells, without an extension."""
     written = text.removeprefix("+")
-    digits = written.encode("ascii", "replace").translate(None, _SEPARATORS)
-    if len(written) > _MAX_CHARS or not digits.isdigit():
+    digits = written.encode("ascii", "replace").translate(None, _SEPARATORS).decode()
+    if len(written) > _MAX_CHARS or not digits.isdecimal():
         return None
     if written is not text:
-        return _international(digits.decode()) if "1" <= written[0] <= "9" else None
-    return (
-        _national(digits.decode(), default_region) if default_region and (text[0].isdigit() or text[0] == "(") else None
-    )
+        return _international(digits) if "1" <= written[0] <= "9" else None
+    begins_plainly = written[0].isdecimal() or written[0] == "("
+    return _national(digits, default_region) if default_region and begins_plainly else None
 
 
 def _international(digits: str) -> str | None:
