@@ -15,7 +15,7 @@ LARGE = 150
 TOO_LARGE = 3
 PAYLOAD_BYTES = 2 * 1024 * 1024
 HISTORY_BYTES = 20 * 1024 * 1024
-"""Where a walk goes on in another run, and the pages under way by then; far from the 50 MiB at which Temporal ends one."""
+"""Where a walk goes on in another run, and the pages under way by then; Temporal ends a run at 50 MiB."""
 
 
 def with_note(number: int, characters: int) -> Contact:
