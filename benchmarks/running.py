@@ -32,6 +32,7 @@ def _succeeds(name: str, options: Options, notes: Sequence[str]) -> bool:
 
 
 def _run(name: str, options: Options, notes: Sequence[str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in what runs behind its back
     threading.Thread(target=_end_with_the_runner, daemon=True).start()
     print(f"{name} …", file=sys.stderr, flush=True)
     measured = asyncio.run(benchmark(name).measure(options))
