@@ -595,6 +595,8 @@ CREATE TABLE contactsync.contact_lookup (
 )
 PARTITION BY HASH (tenant_id);
 
+ALTER TABLE ONLY contactsync.contact_lookup REPLICA IDENTITY FULL;
+
 ALTER TABLE ONLY contactsync.contact_lookup FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE contactsync.contact_lookup_0 (

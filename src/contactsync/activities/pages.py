@@ -14,10 +14,12 @@ from msgspec.json import Decoder, Encoder
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.source import Change, Changed, Moved, Removed, Unchanged, Unreadable
 from contactsync.activities.store.changes import Alias, CleanChange, Quarantine, Seen, Tombstone, Upsert
+from contactsync.codecs.envelope.compression import compress
 from contactsync.errors import PageUnreadable
 
 BODY_BYTES: Final = 1_750_000
-"""Sources bound a page by its text, which JSON may write longer; Temporal refuses a payload past 2 MiB for ever."""
+"""Of a body as it travels, compressed. Sources bound a page by its text, which JSON may write longer and cleaning may
+double; Temporal refuses a payload past 2 MiB for ever."""
 
 
 class _Record(Struct, frozen=True, omit_defaults=True, tag_field="op"):
@@ -152,7 +154,7 @@ class Body:
 
 
 def raw_body(records: Iterable[RawRecord], limit: int = BODY_BYTES) -> Body:
-    """The body of a `Page`, at most `limit` bytes: the largest contacts become quarantine entries until it fits."""
+    """The body of a `Page`, at most `limit` bytes compressed: or the largest contacts become quarantine entries."""
     return _body(list(records), limit)
 
 
@@ -187,7 +189,7 @@ def load_clean(body: bytes) -> list[CleanRecord]:
 
 def _body(records: Sequence[RawRecord | CleanRecord], limit: int) -> Body:
     content = _encoder.encode(records)
-    if len(content) > limit:
+    if len(content) > limit and len(compress(content)) > limit:
         records = _within(records, limit)
         content = _encoder.encode(records)
     return Body(content, sum(isinstance(record, Bad) for record in records))

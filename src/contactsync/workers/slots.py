@@ -1,9 +1,9 @@
 """How a worker takes activities; one with neighbours leaves to them what it is too busy to begin at once.
 
 A single process takes each activity that its workflows ask for along with Temporal's answer (eagerly), as nobody else
-could. Of several, only one that runs nothing takes one so; and one that
-runs something asks the task queue for more when its event loop turns freely: a page is cleaned where a core is free,
-and activities that wait for their source or for PostgreSQL hold nothing up.
+could. Of several, none does: who runs the workflow has enough to do. Each asks the task queue, and one that runs
+something asks for more when its event loop turns freely: a page is cleaned where a core is free, and activities that
+wait for their source or for PostgreSQL hold nothing up.
 """
 
 import asyncio
@@ -60,12 +60,8 @@ class SharedSlots(CustomSlotSupplier):
         return self._new()
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:  # noqa: ARG002  # the base's
-        """A slot for an activity that is offered by the way, if nothing runs here."""
-        if self._running or not self._has_room():
-            return None
-        permit = self._new()
-        self._running.add(permit)
-        return permit
+        """None: no activity is taken by the way."""
+        return None
 
     def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
         """An activity begins."""

@@ -11,7 +11,7 @@ SUGGESTED_BYTES: Final = 4 * 1024 * 1024
 SUGGESTED_EVENTS: Final = 4096
 """From these on Temporal suggests a new run, unless it is set up otherwise."""
 
-LONG_BYTES: Final = 9 * 1024 * 1024
+LONG_BYTES: Final = 7 * 1024 * 1024
 """Servers warn at 10 MiB and end a run at 50; pages under way come on top."""
 
 

@@ -11,7 +11,7 @@ from tests.integration.cli.running import Site
 from contactsync.workers.cli.following import follow
 from contactsync.workflows.connection_sync import ConnectionSync
 
-PAGES = 6
+PAGES = 8
 
 
 @asynccontextmanager
@@ -21,7 +21,7 @@ async def leaving_in_mid_pass(site: Site, monkeypatch: pytest.MonkeyPatch) -> As
     def leaves(sync: ConnectionSync) -> bool:
         return workflow.info().continued_run_id is None and sync.progress().page >= 2
 
-    monkeypatch.setattr(ConnectionSync, "_should_continue_as_new", leaves)
+    monkeypatch.setattr(ConnectionSync, "should_stop", leaves)
     fetching, cleaning, storing = site.parts.fetching(), site.parts.cleaning(), site.parts.storing()
     async with Worker(
         site.syncs.client,

@@ -14,8 +14,8 @@ from contactsync.activities.store.directory import TenantPolicy
 LARGE = 150
 TOO_LARGE = 3
 PAYLOAD_BYTES = 2 * 1024 * 1024
-HISTORY_BYTES = 20 * 1024 * 1024
-"""Where a walk goes on in another run, and the pages under way by then; Temporal ends a run at 50 MiB."""
+HISTORY_BYTES = 10 * 1024 * 1024
+"""Where a walk goes on in another run, and the pages under way by then: Temporal warns from here on."""
 
 
 def with_note(number: int, characters: int) -> Contact:
@@ -37,11 +37,11 @@ async def runs_of(client: Client, workflow_id: str, first_run_id: str) -> list[W
 
 
 async def test_p20_large_notes_pass_and_each_run_brings_at_least_a_page(engine: Engine) -> None:
-    """150 notes of 60 KB and three of 1 MB are held or quarantined; pages and histories stay bounded."""
+    """150 notes of 60 KB and three of 1.1 MB are held or quarantined; pages and histories stay bounded."""
     policy = TenantPolicy(fields=DEFAULT_FIELDS | {Field.NOTES})
     tenant = await engine.parts.directory.add_tenant("Tenant of large notes", policy)
     cards = {f"large-{number}": with_note(number, 60_000) for number in range(LARGE)}
-    cards |= {f"too-large-{number}": with_note(number, 1_000_000) for number in range(TOO_LARGE)}
+    cards |= {f"too-large-{number}": with_note(number, 1_100_000) for number in range(TOO_LARGE)}
     with shared(AddressBook(cards)) as name:
         sync = await engine.connect(tenant.tenant_id, {"shared": name})
         result = await engine.sync(sync)

@@ -1,6 +1,7 @@
 """Planted personal strings are found nowhere outside sealed bytes; without the codec the same search finds them."""
 
 import logging
+import sys
 import tempfile
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +18,7 @@ from contactsync.activities.store.directory import NewConnection, TenantPolicy
 from contactsync.codecs.keys.file_root import FileRootKey
 from contactsync.codecs.keys.postgres_store import PostgresKeyStore
 from contactsync.codecs.keys.ring import KeyRing
+from contactsync.codecs.payloads import framing
 from contactsync.codecs.payloads.converter import MessageConverter
 from contactsync.postgres import Database
 from contactsync.workers.bootstrap import Parts, temporal_client
@@ -33,6 +35,12 @@ BROKEN = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Broken Planted-Person\r\nbroken.plant
 PLANTED = PlantedStrings(
     [*(text for contact in CONTACTS for text in personal_strings(contact)), "Planted-Person", "planted@leak.example"]
 )
+
+
+@pytest.fixture(autouse=True)
+def as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies of pages stand in their payloads as they are: in compressed ones nothing would be found, sealed or not."""
+    monkeypatch.setattr(framing, "COMPRESS_FROM_BYTES", sys.maxsize)
 
 
 @pytest.fixture

@@ -29,32 +29,15 @@ def _release(slots: SharedSlots, permit: SlotPermit) -> None:
     thread.join()
 
 
-async def test_what_is_offered_by_the_way_is_taken_only_where_nothing_runs() -> None:
-    """One is taken; the next goes to the task queue, where a neighbour may be idle, until the first has ended."""
-    slots = SharedSlots(5, _yes)
-    first = slots.try_reserve_slot(ASKING)
-    assert first is not None
-    assert slots.try_reserve_slot(ASKING) is None
-    _release(slots, first)
-    assert slots.try_reserve_slot(ASKING) is not None
-
-
-async def test_a_slot_to_ask_with_runs_nothing_yet() -> None:
-    """Only once an activity came of it does the process count as one that runs something."""
-    slots = SharedSlots(5, _yes)
-    permit = await slots.reserve_slot(ASKING)
-    offered = slots.try_reserve_slot(ASKING)
-    assert offered is not None
-    _release(slots, offered)
-    _used(slots, permit)
-    assert slots.try_reserve_slot(ASKING) is None
+async def test_what_is_offered_by_the_way_is_left_to_the_task_queue() -> None:
+    """A neighbour may be idle, even where nothing runs: who runs the workflow has enough to do."""
+    assert SharedSlots(5, _yes).try_reserve_slot(ASKING) is None
 
 
 async def test_no_more_slots_than_there_are() -> None:
-    """Who asks for one more waits until one is given back, by whatever thread; none is offered by the way."""
+    """Who asks for one more waits until one is given back, by whatever thread."""
     slots = SharedSlots(2, _yes)
     permits = [await slots.reserve_slot(ASKING) for _ in range(2)]
-    assert slots.try_reserve_slot(ASKING) is None
     waiting = [asyncio.create_task(slots.reserve_slot(ASKING)) for _ in range(2)]
     await asyncio.sleep(0)  # both begin to wait
     for permit in permits:

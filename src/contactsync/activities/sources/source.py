@@ -122,11 +122,11 @@ class PageLimits:
     """Bounds of one page: contacts, and bytes of their JSON. A page may be smaller, never larger.
 
     By default 2,000 usual contacts fit; cleaning writes the numbers and addresses that contacts are found by once more,
-    which makes a page of nothing but phone numbers 1.73 times as long, and that still is no more than a payload holds.
+    which doubles a page of nothing but phone numbers, and compressed that still is no more than a payload holds.
     """
 
     rows: int = 2000
-    bytes: int = 960 * 1024
+    bytes: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

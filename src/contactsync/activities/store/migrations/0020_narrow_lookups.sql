@@ -3,3 +3,5 @@
 -- contact alone, as before 0016, the few look-ups of one share an entry, in a quarter of the room.
 ALTER TABLE contactsync.contact_lookup DROP CONSTRAINT contact_lookup_pkey;
 CREATE INDEX contact_lookup_contact ON contactsync.contact_lookup (tenant_id, contact_id);
+-- For who replicates logically: without a key, a row that is deleted is named by all of its columns.
+ALTER TABLE contactsync.contact_lookup REPLICA IDENTITY FULL;
