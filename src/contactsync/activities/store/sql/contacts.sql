@@ -111,16 +111,15 @@ SET pass_id = excluded.pass_id, observed = excluded.observed,
 WHERE held.observed <= excluded.observed
 
 -- name: find
--- The live contacts that have an address, at its index of each epoch.
+-- The live contacts that have an address, at its index of each epoch. Look-ups are read once, whatever the plan: joined,
+-- those of a tenant that statistics do not know yet may be read anew for each of its contacts.
 SELECT contact_id, connection_id, sealed, created_at, changed_at
 FROM contactsync.contact
-WHERE tenant_id = $1 AND deleted_at IS NULL AND contact_id IN (
-    SELECT found.contact_id
-    FROM unnest($3::int[], $4::bytea[]) AS place (epoch, blind_index)
-    JOIN contactsync.contact_lookup found
-        ON found.tenant_id = $1 AND found.kind = $2
-            AND found.epoch = place.epoch AND found.blind_index = place.blind_index
-)
+WHERE tenant_id = $1 AND deleted_at IS NULL AND contact_id = ANY (ARRAY(
+    SELECT contact_id
+    FROM contactsync.contact_lookup
+    WHERE tenant_id = $1 AND kind = $2 AND epoch = ANY ($3::int[]) AND blind_index = ANY ($4::bytea[])
+))
 ORDER BY created_at, contact_id
 
 -- name: get
