@@ -23,6 +23,9 @@ from contactsync.workers.stopping import stop_requested
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
+_STICKY_SECONDS: Final = 5
+"""So long a workflow waits for the process that has it in memory, before any other may take it up."""
+
 _OBJECTS_A_LOOK: Final = 20_000
 """About those of a page of 1,000 contacts."""
 
@@ -111,5 +114,6 @@ def make_worker(
         max_cached_workflows=parts.settings.cached_workflows,
         tuner=slots.tuner,
         activity_task_poller_behavior=slots.pollers,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=_STICKY_SECONDS),
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.shutdown_seconds),
     )
