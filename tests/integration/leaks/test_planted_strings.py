@@ -35,6 +35,8 @@ BROKEN = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Broken Planted-Person\r\nbroken.plant
 PLANTED = PlantedStrings(
     [*(text for contact in CONTACTS for text in personal_strings(contact)), "Planted-Person", "planted@leak.example"]
 )
+UNSEALED = PlantedStrings([framing.ENCODING])
+"""What a page's body is called in a payload; under seal nobody reads it, compressed or not."""
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +114,7 @@ async def test_planted_strings_are_in_no_channel(
     assert PLANTED.in_bytes(told) == 0
     for folder in (temporal_server.folder, postgres_server.folder, temporary):
         assert PLANTED.in_tree(folder) == {}
+        assert UNSEALED.in_tree(folder) == {}
 
 
 async def test_without_the_codec_the_search_finds_them(parts: Parts, tmp_path: Path) -> None:
@@ -128,6 +131,7 @@ async def test_without_the_codec_the_search_finds_them(parts: Parts, tmp_path: P
         await server.stop()
     found = PLANTED.in_tree(server.folder)
     assert sum(count for path, count in found.items() if path.name.startswith(server.db_file.name)) > 100
+    assert UNSEALED.in_tree(server.folder)  # by which the demo knows a body that is not sealed
 
 
 async def test_the_search_reads_postgresql_s_files(postgres_server: PostgresServer) -> None:
