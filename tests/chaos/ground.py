@@ -4,10 +4,10 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -41,6 +41,8 @@ from contactsync.workers.settings import Settings
 from contactsync.workers.syncs import Sync, Syncs
 from contactsync.workers.worker import make_worker
 from contactsync.workflows.backfill import Backfill
+
+Result = TypeVar("Result")
 
 PEOPLE: Final = 16
 PAGE_ROWS: Final = 4
@@ -113,7 +115,11 @@ class Ground:
                 jitter_seconds=0,
             )
             connection = await self.parts.directory.add_connection(tenant.tenant_id, new)
-            yield Place(self, Sync(tenant.tenant_id, connection.connection_id, new.kind), Ledger(provider))
+            place = Place(self, Sync(tenant.tenant_id, connection.connection_id, new.kind), Ledger(provider))
+            try:
+                yield place
+            finally:
+                await place.give_up()
 
 
 @dataclass
@@ -126,6 +132,8 @@ class Place:
     queue: str = field(default_factory=lambda: f"queue-{uuid4()}")
     older: list[TenantSealer] = field(default_factory=list[TenantSealer])
     """What opened the tenant's rows before each rotation of its keys."""
+
+    _waits: list["asyncio.Task[Any]"] = field(default_factory=list["asyncio.Task[Any]"])
 
     @property
     def ref(self) -> ConnectionRef:
@@ -156,6 +164,18 @@ class Place:
         parts = Parts(self.settings, self.ground.parts.database, self.ground.parts.ring)
         async with make_worker(parts, self.ground.client):
             yield
+
+    def beside(self, waiting: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        """Wait for this beside what else there is to do, while the place is there and no longer."""
+        task = asyncio.create_task(waiting)
+        self._waits.append(task)
+        return task
+
+    async def give_up(self) -> None:
+        """Wait for nothing any more."""
+        for task in self._waits:
+            task.cancel()
+        await asyncio.gather(*self._waits, return_exceptions=True)
 
     async def finished(self) -> PassResult:
         """Ask for a pass and wait for it, however many runs the workflow needs, and wherever Temporal is meanwhile."""

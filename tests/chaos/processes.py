@@ -13,6 +13,8 @@ from tests.chaos.armed import FINISHED, REACHED, Fault, work
 from contactsync.workers.settings import Settings
 
 STRIKES_WITHIN_SECONDS: Final = 200.0
+LAST_SAID: Final = 4_000
+"""Characters of its log that a worker's unexpected end is explained with."""
 
 _forks = get_context("forkserver")
 _forks.set_forkserver_preload(["tests.chaos.armed"])
@@ -23,6 +25,7 @@ class WorkerProcess:
 
     def __init__(self, settings: Settings, log: Path, fault: Fault | None = None) -> None:
         self._hears, said = _forks.Pipe(duplex=False)
+        self._log = log
         values = {name: getattr(settings, name) for name in settings.model_fields_set}
         self._process = _forks.Process(target=work, args=(values, fault, log, said), daemon=True)
         self._process.start()
@@ -69,8 +72,11 @@ class WorkerProcess:
         try:
             word: object = self._hears.recv()
         except EOFError:
-            raise AssertionError("the worker ended, and never was at its point") from None
+            raise AssertionError(f"the worker ended, and never was at its point:\n{self._last_said()}") from None
         return str(word)
+
+    def _last_said(self) -> str:
+        return self._log.read_text(errors="replace")[-LAST_SAID:] if self._log.exists() else "and said nothing"
 
 
 async def _readable(thing: "Connection | int") -> None:

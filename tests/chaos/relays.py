@@ -4,7 +4,6 @@ Points come in relays: of each the first worker dies at the first point, its hei
 side by side, each on a connection of its own, since what takes time is that Temporal waits for the dead.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,14 +61,14 @@ async def _run(place: Place, relay: Relay) -> None:
     place.ledger.change_a_bit()
     worker = place.start_worker(relay.points[0], Fault(relay.points[0]))
     began = await place.backfill() if relay.is_backfill else None
-    asked = None if began else asyncio.ensure_future(place.finished())
+    asked = None if began else place.beside(place.finished())
     for point in relay.points[1:]:
         await worker.died()
         place.ledger.change_a_bit()
         worker = place.start_worker(point, Fault(point))
     await worker.died()
     async with place.heir():
-        filled = asyncio.ensure_future(place.filled(began)) if began else None
+        filled = place.beside(place.filled(began)) if began else None
         passed = await (asked or place.finished())
         assert passed.outcome == "completed"
         assert filled is None or (await filled).outcome == "completed"

@@ -39,7 +39,7 @@ async def _ended(work: "asyncio.Future[T]", place: Place, requests: int) -> T:
 async def test_p05_a_pass_that_dies_at_95_percent_goes_on_there(ground: Ground) -> None:
     """A first listing of 40 pages: no page that was committed is fetched again, and each contact is added once."""
     async with ground.place(PEOPLE, page_rows=PAGE_ROWS) as place:
-        asked = asyncio.ensure_future(place.finished())
+        asked = place.beside(place.finished())
         requests = await _dies_far_along(place, "upsert_page.starts")
         async with place.heir():
             result = await _ended(asked, place, requests)
@@ -55,7 +55,7 @@ async def test_p05_a_backfill_that_dies_at_95_percent_goes_on_there(ground: Grou
         run = await place.backfill()
         requests = await _dies_far_along(place, "backfill.upsert_page.starts")
         async with place.heir():
-            result = await _ended(asyncio.ensure_future(place.filled(run)), place, requests)
+            result = await _ended(place.beside(place.filled(run)), place, requests)
         assert result.outcome == "completed"
         assert result.counts.added == PEOPLE
         await place.check()

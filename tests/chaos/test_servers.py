@@ -35,7 +35,7 @@ class Caught:
         self._worker: WorkerProcess = self.place.start_worker(self._point, Fault(self._point, action="stop"))
         is_backfill = self._point.startswith("backfill.")
         self._run = await self.place.backfill() if is_backfill else None
-        self._asked = None if is_backfill else asyncio.ensure_future(self.place.finished())
+        self._asked = None if is_backfill else self.place.beside(self.place.finished())
         await self._worker.strikes()
         self.place.ledger.change_a_bit()
 

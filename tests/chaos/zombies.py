@@ -1,6 +1,5 @@
 """A worker stands still in the midst of its work, another does it all, and then the first goes on."""
 
-import asyncio
 from typing import Final
 
 from tests.chaos.armed import Fault
@@ -44,7 +43,7 @@ async def _stand_still(place: Place, point: str) -> None:
     is_backfill = point.startswith("backfill.")
     zombie = place.start_worker(point, Fault(point, action="stop"))
     began = await place.backfill() if is_backfill else None
-    asked = None if began else asyncio.ensure_future(place.finished())
+    asked = None if began else place.beside(place.finished())
     await zombie.strikes()
     place.ledger.change_a_bit()
     async with place.heir():

@@ -44,27 +44,33 @@ def unlikely(_: int, __: int) -> bool:
     return False
 
 
-def others() -> "set[asyncio.Task[object]]":
-    """What goes on beside the test."""
-    return asyncio.all_tasks() - {asyncio.current_task()}
+class Beside:
+    """What goes on beside the test, and did not when it began."""
+
+    def __init__(self) -> None:
+        self._before = asyncio.all_tasks()
+
+    def tasks(self) -> "set[asyncio.Task[object]]":
+        """Those that go on now."""
+        return asyncio.all_tasks() - self._before
 
 
 async def test_the_next_is_asked_for_before_one_is_worked_on() -> None:
     """While the first is worked on the second is asked for, and the third is not."""
-    asked = Asked()
+    asked, beside = Asked(), Beside()
     async with aclosing(asked_ahead(asked.ask, [1, 2, 3], likely)) as answered:
         assert await anext(answered) == (1, "1")
-        await asyncio.wait(others())
+        await asyncio.wait(beside.tasks())
         assert asked.log == ["ask 1", "answer 1", "ask 2", "answer 2"]
         assert [each async for each in answered] == [(2, "2"), (3, "3")]
 
 
 async def test_what_is_unlikely_is_asked_for_in_its_turn() -> None:
     """What probably nobody takes is asked for when it is its turn, and answered all the same."""
-    asked = Asked()
+    asked, beside = Asked(), Beside()
     async with aclosing(asked_ahead(asked.ask, [1, 2], unlikely)) as answered:
         assert await anext(answered) == (1, "1")
-        assert not others()
+        assert not beside.tasks()
         assert [each async for each in answered] == [(2, "2")]
 
 
@@ -80,10 +86,11 @@ async def test_what_nobody_takes_is_given_up() -> None:
 
 async def test_an_error_comes_in_its_turn() -> None:
     """The answer before an error is handed out first; an error that nobody waits for is nobody's."""
+    beside = Beside()
     for taken in (1, 2):
         async with aclosing(asked_ahead(Asked(fails=2).ask, [1, 2], likely)) as answered:
             assert await anext(answered) == (1, "1")
-            await asyncio.wait(others())
+            await asyncio.wait(beside.tasks())
             if taken == 2:
                 with pytest.raises(OSError, match="2"):
                     await anext(answered)
