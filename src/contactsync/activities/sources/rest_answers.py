@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urljoin
 
@@ -14,6 +13,7 @@ from msgspec import MsgspecError
 from msgspec.json import Decoder
 from pydantic import JsonValue
 
+from contactsync.activities.sources.http_dates import epoch_seconds
 from contactsync.activities.sources.limits import seconds_to_midnight
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.query import Instant
@@ -276,10 +276,8 @@ def _clock(answer: Answer, document: JsonValue, query: Query) -> Instant | None:
             return instant_of(query.clock.of(document))
         except NotEvaluable:
             return None
-    try:
-        return round(parsedate_to_datetime(answer.headers.get("date", "")).timestamp()) * SECOND
-    except (ValueError, OverflowError):
-        return None
+    said = epoch_seconds(answer.headers.get("date", ""))
+    return None if said is None else round(said) * SECOND
 
 
 def _total(document: JsonValue, expression: Expression | None) -> int | None:

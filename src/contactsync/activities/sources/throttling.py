@@ -6,9 +6,9 @@ All of it is the other side's text: what is no number of a sensible size counts 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from contactsync.activities.sources.http_dates import epoch_seconds
 from contactsync.activities.sources.meter import Window
 
 DEFAULT_PATIENCE_SECONDS: Final = 60.0
@@ -87,15 +87,8 @@ def windows_of(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
 
 def _clock(headers: Mapping[str, str], now: float) -> float:
     """The source's own time where it says so: its dates are told by its clock."""
-    there = _date(headers.get("date", ""))
+    there = epoch_seconds(headers.get("date", ""))
     return now if there is None else there
-
-
-def _date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError, TypeError):
-        return None
 
 
 def _retry_after(text: str | None, now: float) -> float | None:
@@ -104,7 +97,7 @@ def _retry_after(text: str | None, now: float) -> float | None:
     text = text.strip()
     if text.isascii() and text.isdigit():
         return _bounded(float(text[:12]))
-    date = _date(text)
+    date = epoch_seconds(text)
     return None if date is None else _bounded(date - now)
 
 
