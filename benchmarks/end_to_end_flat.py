@@ -1,4 +1,7 @@
-"""As `end_to_end`, over contacts whose properties are single texts: dlt has one table to write then, and not three."""
+"""As `end_to_end`, over contacts whose properties are single texts: dlt has one table to write then, and not three.
+
+Options: `contacts`, `processes`, `sides`.
+"""
 
 from benchmarks.end_to_end import raced
 from benchmarks.options import Options

@@ -4,6 +4,7 @@ A module is imported when its benchmark runs, so that a list of names costs noth
 """
 
 import importlib
+import re
 from collections.abc import Mapping
 from typing import Final, Protocol, cast
 
@@ -41,3 +42,9 @@ class Benchmark(Protocol):
 def benchmark(name: str) -> Benchmark:
     """The benchmark of this name, which is one of `MODULES`."""
     return cast("Benchmark", importlib.import_module(MODULES[name]))
+
+
+def options_named(name: str) -> frozenset[str]:
+    """The options of a benchmark, which the first lines of its module end with."""
+    _, _, named = (importlib.import_module(MODULES[name]).__doc__ or "").rpartition("Option")
+    return frozenset(re.findall(r"`(\w+)`", named))
