@@ -29,7 +29,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if wrong := [each for each in given.set if "=" not in each]:
         parser.error(f"--set takes NAME=VALUE, not {wrong[0]}")
     if unknown := _unknown(given.set, given.names or tuple(MODULES)):
-        parser.error(f"none of these benchmarks has the option {unknown[0]}; the first lines of their modules name them")
+        parser.error(f"no benchmark here has the option {unknown[0]}; the first lines of their modules name them")
     return given
 
 
