@@ -125,7 +125,7 @@ def simulated(fleet: Fleet, costs: Costs, interval: int, seed: int = 5) -> Day:
         worker_cpu=[each + phases[minute % interval] for minute, each in enumerate(cpu)],
         all_cpu=passes * costs.empty.cpu + listed * (costs.listed.cpu + CHANGED_A_DAY * costs.new.cpu),
         actions=[each + fleet.connections * costs.empty.actions / interval for each in actions],
-        history=passes * costs.empty.history + listed * costs.listed.history,
+        history=passes * costs.empty.history + listed * (costs.listed.history + CHANGED_A_DAY * costs.new.history),
         passes=passes,
     )
 
@@ -149,11 +149,17 @@ def keeps_up(day: Day, cores: int) -> bool:
     return late <= MINUTES // 100 and undone < 60 * cores
 
 
-def minutes_after_outage(day: Day, cores: int, connections: int, costs: Costs) -> float:
-    """How long it takes until all is in time again after an hour in which nothing ran: each connection is due once."""
-    waiting = connections * costs.empty.worker_cpu
+def minutes_after_outage(day: Day, cores: int, missed: float) -> float:
+    """How long it takes until all is in time again after an hour in which nothing ran, while what comes is done too."""
     spare = cores - sum(day.worker_cpu) / MINUTES / 60
-    return waiting / max(spare, 0.01) / 60
+    return missed / max(spare, 0.01) / 60
+
+
+def missed_in_an_hour(day: Day, fleet: Fleet, costs: Costs, interval: int) -> float:
+    """Seconds of the workers' CPU that an hour's outage leaves to be done: a connection is due once afterwards, also
+    where it would have had several passes."""
+    spared = max(0.0, 60 / interval - 1) * fleet.connections * costs.empty.worker_cpu
+    return sum(day.worker_cpu) * 60 / MINUTES - spared
 
 
 def price_of_actions(actions: float) -> float:
@@ -199,6 +205,7 @@ def _whatever_interval(fleet: Fleet, costs: Costs) -> tuple[Figure, ...]:
 def _of_interval(fleet: Fleet, costs: Costs, interval: int) -> tuple[Figure, ...]:
     day = simulated(fleet, costs, interval)
     cores, peak = cores_for(day), max(day.actions) / 60
+    missed = missed_in_an_hour(day, fleet, costs, interval)
     monthly, history = sum(day.actions) * DAYS, day.history / 1e9
     active = history / 2 * 24 * DAYS * ACTIVE_GB_HOUR  # a run is a day at most: half of one stands on the average
     retained = history * RETAINED_DAYS * 24 * DAYS * RETAINED_GB_HOUR
@@ -208,11 +215,7 @@ def _of_interval(fleet: Fleet, costs: Costs, interval: int) -> tuple[Figure, ...
         ("cores busy, of workers", "cores", sum(day.worker_cpu) / 86_400),
         ("workers' cores needed", "cores", cores),
         ("workers of two cores", "workers", math.ceil(cores / CORES_A_WORKER)),
-        (
-            "minutes to be in time after an hour's outage",
-            "min",
-            minutes_after_outage(day, cores, fleet.connections, costs),
-        ),
+        ("minutes to be in time after an hour's outage", "min", minutes_after_outage(day, cores, missed)),
         ("Actions", "a second, mean", sum(day.actions) / 86_400),
         ("Actions, busiest minute", "a second", peak),
         ("namespaces of 500 Actions a second", "namespaces", math.ceil(peak / ACTIONS_A_SECOND)),

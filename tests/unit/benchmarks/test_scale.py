@@ -1,7 +1,19 @@
 """The simulation of many tenants."""
 
 import pytest
-from benchmarks.scale import MINUTES, Cost, Costs, Day, Fleet, cores_for, keeps_up, price_of_actions, simulated
+from benchmarks.scale import (
+    MINUTES,
+    Cost,
+    Costs,
+    Day,
+    Fleet,
+    cores_for,
+    keeps_up,
+    minutes_after_outage,
+    missed_in_an_hour,
+    price_of_actions,
+    simulated,
+)
 
 COSTS = Costs(
     new=Cost(cpu=2e-4, worker_cpu=1e-4, actions=0.004, history=200.0),
@@ -29,7 +41,18 @@ def test_a_day_has_all_passes(interval: int) -> None:
     assert day.passes == passes
     assert sum(day.worker_cpu) == pytest.approx(worker)
     assert sum(day.actions) == pytest.approx(passes * 4.0 + FLEET.contacts * 0.004)
+    assert day.history == pytest.approx(passes * 8_000 + FLEET.contacts * 20 + changed * 200)
     assert simulated(FLEET, COSTS, interval) == day
+
+
+@pytest.mark.parametrize(("interval", "passes"), [(15, 1), (60, 1), (240, 0.25)])
+def test_an_outage_leaves_a_pass_at_most(interval: int, passes: float) -> None:
+    """After an hour's outage a connection is due once, or not yet; what changed and what is listed waits too."""
+    a_day = FLEET.contacts * (0.01 * COSTS.new.worker_cpu + COSTS.listed.worker_cpu)
+    missed = missed_in_an_hour(simulated(FLEET, COSTS, interval), FLEET, COSTS, interval)
+    assert missed == pytest.approx(FLEET.connections * passes * COSTS.empty.worker_cpu + a_day / 24)
+    even = Day(worker_cpu=[30.0] * MINUTES, all_cpu=0, actions=[0.0], history=0, passes=0)
+    assert minutes_after_outage(even, 2, 900) == 10
 
 
 def test_cores_are_as_few_as_keep_up() -> None:
