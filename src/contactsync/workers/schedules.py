@@ -1,13 +1,18 @@
-"""What runs by the clock: Temporal's schedules of workflows about the platform, ensured by each worker at its start.
+"""What runs by the clock: Temporal's schedules of workflows about the platform, ensured by each worker.
 
 A schedule holds ids only, and its workflows take no argument: a schedule keeps its arguments for ever, sealed under a
 key that ends.
 """
 
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from temporalio.client import (
     Client,
     Schedule,
@@ -21,6 +26,7 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
+from contactsync.errors import TemporalError
 from contactsync.identifiers import platform_workflow_id
 from contactsync.workers.refusals import temporal_errors
 from contactsync.workflows.checkpoint_logs import CheckpointLogs
@@ -28,6 +34,10 @@ from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 from contactsync.workflows.purge_expired import PurgeExpired
 
 _CALL: Final = timedelta(seconds=20)
+_FIRST_WAIT_SECONDS: Final = 1.0
+_LONGEST_WAIT_SECONDS: Final = 60.0
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +73,70 @@ SCHEDULES: Final[tuple[Planned, ...]] = (
 """All there are; each workflow here is one that every worker knows."""
 
 
-async def ensure_schedules(client: Client, task_queue: str, planned: tuple[Planned, ...] = SCHEDULES) -> None:
-    """Make the schedules that are missing, and bring the others to what this version plans. One that somebody paused
-    stays paused.
+@asynccontextmanager
+async def keeping_schedules(
+    client: Client, task_queue: str, planned: Sequence[Planned] = SCHEDULES
+) -> AsyncGenerator[None]:
+    """Make the schedules that are missing; while the block runs, bring the others to what this version plans.
+
+    Only the first is waited for. Temporal answers for one schedule one after the other, so that a hundred workers that
+    begin at once would wait for each other, and some of them in vain.
+
+    Raises:
+        TemporalUnavailable, TemporalRefused: what is missing could not be made.
+    """
+    there = [each for each in planned if not await _made(client, each, task_queue)]
+    correcting = asyncio.create_task(_correct_in_time(client, task_queue, there))
+    try:
+        yield
+    finally:
+        correcting.cancel()
+        with suppress(asyncio.CancelledError):
+            await correcting
+
+
+async def ensure_schedules(client: Client, task_queue: str, planned: Sequence[Planned]) -> None:
+    """Make the schedules that are missing, and bring the others to what is planned. One that somebody paused stays
+    paused.
 
     Raises:
         TemporalUnavailable, TemporalRefused.
     """
     for each in planned:
-        with temporal_errors():
-            await _ensure(client, each, each.schedule(task_queue))
+        if not await _made(client, each, task_queue):
+            await _correct(client, each, task_queue)
 
 
-async def _ensure(client: Client, planned: Planned, wanted: Schedule) -> None:
+async def _correct_in_time(client: Client, task_queue: str, planned: Sequence[Planned]) -> None:
+    for each in planned:
+        wait = _FIRST_WAIT_SECONDS
+        while not await _is_corrected(client, each, task_queue):
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311  # so that not all ask at once
+            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+
+async def _is_corrected(client: Client, planned: Planned, task_queue: str) -> bool:
     try:
-        await client.create_schedule(planned.schedule_id, wanted, rpc_timeout=_CALL)
+        await _correct(client, planned, task_queue)
+    except TemporalError as error:
+        log.warning("a schedule is not brought up to date yet", schedule_id=planned.schedule_id, code=error.code)
+        return False
+    return True
+
+
+async def _made(client: Client, planned: Planned, task_queue: str) -> bool:
+    """Whether it was missing, and is there now."""
+    try:
+        with temporal_errors():
+            await client.create_schedule(planned.schedule_id, planned.schedule(task_queue), rpc_timeout=_CALL)
     except ScheduleAlreadyRunningError:
+        return False
+    return True
+
+
+async def _correct(client: Client, planned: Planned, task_queue: str) -> None:
+    wanted = planned.schedule(task_queue)
+    with temporal_errors():
         await client.get_schedule_handle(planned.schedule_id).update(
             lambda there: _correction(there, wanted), rpc_timeout=_CALL
         )

@@ -16,7 +16,7 @@ from contactsync.workers.activity_logs import ActivityLogs
 from contactsync.workers.bootstrap import Parts, opened, temporal_client
 from contactsync.workers.key_flush import flushing
 from contactsync.workers.registered import WORKFLOWS
-from contactsync.workers.schedules import ensure_schedules
+from contactsync.workers.schedules import keeping_schedules
 from contactsync.workers.settings import Settings
 from contactsync.workers.slots import slots_of
 from contactsync.workers.stopping import stop_requested
@@ -43,10 +43,10 @@ async def run_worker(settings: Settings, interceptors: Sequence[Interceptor] = (
         await parts.ring.check()
         client = await temporal_client(settings, parts.ring, stage=parts.stage)
         await parts.ring.create_tenant(PLATFORM_TENANT)  # what runs by the clock is sealed under its keys
-        await ensure_schedules(client, settings.task_queue)
         worker = make_worker(parts, client, interceptors, UnsandboxedWorkflowRunner())
         _leave_alone_what_stays()
-        async with flushing(parts.settings.keys_database(), parts.ring), worker:
+        flushed = flushing(parts.settings.keys_database(), parts.ring)
+        async with keeping_schedules(client, settings.task_queue), flushed, worker:
             log.info("worker started", task_queue=settings.task_queue, namespace=settings.temporal_namespace)
             await stop_requested()
             log.info("worker stops when its activities are done", seconds=settings.shutdown_seconds)

@@ -11,7 +11,14 @@ from uuid import UUID
 
 import pytest
 from temporalio.api.workflowservice.v1 import DescribeScheduleRequest
-from temporalio.client import Client, ScheduleActionExecutionStartWorkflow
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    ScheduleActionExecutionStartWorkflow,
+    UpdateScheduleInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 from tests.integration.keys.house import House
 
@@ -22,7 +29,7 @@ from contactsync.identifiers import PLATFORM_TENANT
 from contactsync.workers.bootstrap import temporal_client
 from contactsync.workers.embedded.temporal import TemporalServer
 from contactsync.workers.registered import WORKFLOWS
-from contactsync.workers.schedules import SCHEDULES, Planned, ensure_schedules
+from contactsync.workers.schedules import SCHEDULES, Planned, ensure_schedules, keeping_schedules
 from contactsync.workers.settings import Settings
 from contactsync.workflows.destroy_expired_keys import DestroyExpiredKeys
 
@@ -114,6 +121,49 @@ async def test_schedules_are_brought_up_to_date(client: Client, planned: Planned
     assert [each.every for each in there.spec.intervals] == [DAY]
     assert there.state.paused
     await ensure_schedules(client, QUEUE, (planned,))
+
+
+class Busy(OutboundInterceptor):
+    """Temporal has no time for the first corrections of a schedule."""
+
+    def __init__(self, next: OutboundInterceptor) -> None:  # noqa: A002  # the base's
+        super().__init__(next)
+        self._refusals = 2
+
+    async def update_schedule(self, input: UpdateScheduleInput) -> None:  # noqa: A002  # the base's
+        self._refusals -= 1
+        if self._refusals >= 0:
+            raise RPCError("consistent query buffer is full", RPCStatusCode.RESOURCE_EXHAUSTED, b"")
+        await super().update_schedule(input)
+
+
+class BusyAtFirst(Interceptor):
+    """As it answers when a hundred workers begin at once."""
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002  # the base's
+        return Busy(next)
+
+
+async def test_a_schedule_is_brought_up_to_date_in_time(
+    planned: Planned, client: Client, temporal_server: TemporalServer
+) -> None:
+    """Nothing waits for a correction that Temporal has no time for, and it is made all the same."""
+    address, namespace = temporal_server.address, temporal_server.namespace
+    busy = await Client.connect(address, namespace=namespace, interceptors=[BusyAtFirst()])
+    handle = client.get_schedule_handle(planned.schedule_id)
+    async with asyncio.timeout(30), keeping_schedules(busy, QUEUE, [replace(planned, every=DAY, offset=timedelta(0))]):
+        assert [each.every for each in (await handle.describe()).schedule.spec.intervals] == [365 * DAY]
+        while [each.every for each in (await handle.describe()).schedule.spec.intervals] != [DAY]:
+            pass
+
+
+async def test_a_missing_schedule_is_made_first(client: Client, planned: Planned) -> None:
+    """Whoever begins its work with it finds it there."""
+    missing = replace(planned, name=f"{planned.name}-again")
+    async with keeping_schedules(client, QUEUE, [missing]):
+        handle = client.get_schedule_handle(missing.schedule_id)
+        assert [each.every for each in (await handle.describe()).schedule.spec.intervals] == [365 * DAY]
+        await handle.delete()
 
 
 def test_every_planned_workflow_is_known_to_workers() -> None:
