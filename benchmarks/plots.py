@@ -65,6 +65,7 @@ def bars(axes: Axes, unit: str, figures: list[Json], result: Json) -> None:
     ]
     axes.barh(names, medians, xerr=around, color=[color(name, result) for name in names], ecolor="#555", height=0.7)
     axes.invert_yaxis()
+    axes.margins(x=0.1)  # room for the numbers
     axes.set_xlabel(unit)
     least = min((median for median in medians if median > 0), default=1)
     if max(medians) > 50 * least:
