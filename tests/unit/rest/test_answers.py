@@ -161,6 +161,8 @@ async def test_only_a_token_expires() -> None:
     [
         (Reply({}, 509), {"statuses": [509]}, 60.0),
         (Reply({}, 509), {"statuses": [509], "default_seconds": 5}, 5.0),
+        (Reply({"wait": 7}, 509), {"statuses": [509], "seconds": "wait"}, 7.0),
+        (Reply(b"<html>", 509), {"statuses": [509], "seconds": "wait"}, 60.0),
         (Reply({"code": "slow"}, 400), {"when": "code == 'slow'"}, 60.0),
         (Reply({"code": "slow"}), {"when": "code == 'slow'"}, 60.0),
         (Reply({"code": "slow", "wait": "90"}, 403), {"when": "code == 'slow'", "seconds": "wait"}, 90.0),

@@ -100,7 +100,7 @@ class Judge:
         if isinstance(content, dict | list):
             self._heed(content)
         if answer.status in self._settings.throttling.statuses:
-            self._wait(self._settings.throttling.default_seconds, is_said=False)
+            self._wait_as_told(content)
         if query is not None and position is not None:
             self._judge_token(answer, content, query)
             if answer.status in _end_statuses(query):
@@ -126,8 +126,13 @@ class Judge:
             zone = self._settings.limits_.daily_zone
             self._wait(seconds_to_midnight(datetime.now(UTC), zone), is_said=True)
         if said.when is not None and compiled(said.when).holds(document):
-            seconds = _seconds(document, said)
-            self._wait(said.default_seconds if seconds is None else seconds, is_said=seconds is not None)
+            self._wait_as_told(document)
+
+    def _wait_as_told(self, document: JsonValue | NoJson) -> None:
+        """As long as the body says, or as the settings say where it does not."""
+        said = self._settings.throttling
+        seconds = None if isinstance(document, NoJson) else _seconds(document, said)
+        self._wait(said.default_seconds if seconds is None else seconds, is_said=seconds is not None)
 
     def _wait(self, seconds: float, *, is_said: bool) -> None:
         bounded = min(max(seconds, 1.0), MAX_PATIENCE_SECONDS)
