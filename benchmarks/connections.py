@@ -30,6 +30,7 @@ _AT_ONCE: Final = 50
 _USUAL_INTERVAL: Final = NewConnection(kind="memory", settings={}).interval_seconds
 """Of connections for which nobody chose another; passes are what costs, so that fewer cost less in proportion."""
 
+_NOTE: Final = "The share of a core is for the usual interval, made of what a pass took at the shorter one that was watched."
 _FLOOD_CONTACTS: Final = 5_000
 _ENDED: Final = """
     SELECT count(*) AS passes, count(DISTINCT connection_id) AS connections FROM contactsync.pass
@@ -121,7 +122,7 @@ async def measure(options: Options) -> Result:
     )
     ratios = (_aimed(max(found, key=lambda idle: idle.number)), _fairness(*small))
     given = {"connections": ", ".join(map(str, numbers)), "intervals": ", ".join(map(str, intervals))}
-    return Result("connections", given, (*figures, *small), ratios)
+    return Result("connections", given, (*figures, *small), ratios, (_NOTE,))
 
 
 def _aimed(idle: Idle) -> Ratio:
