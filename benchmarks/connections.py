@@ -30,7 +30,7 @@ _AT_ONCE: Final = 50
 _USUAL_INTERVAL: Final = NewConnection(kind="memory", settings={}).interval_seconds
 """Of connections for which nobody chose another; passes are what costs, so that fewer cost less in proportion."""
 
-_NOTE: Final = "The share of a core is for the usual interval, made of what a pass took at the shorter one that was watched."
+_NOTE: Final = "The share of a core at the usual interval is made of what a pass took at the shorter one watched here."
 _FLOOD_CONTACTS: Final = 5_000
 _ENDED: Final = """
     SELECT count(*) AS passes, count(DISTINCT connection_id) AS connections FROM contactsync.pass
