@@ -4,7 +4,7 @@ import re
 
 import jmespath
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -48,6 +48,37 @@ def test_choices_are_those_of_the_library(value: JsonValue, parts: list[str], jo
     """Indexes, lists, projections, objects, pipes and "or", made into functions, answer as JMESPath does."""
     text = joined.join(re.sub(r"\.\[(?=[\]*0-])", "[", part) for part in parts)
     assert repr(compiled(text).of(value)) == repr(jmespath.search(text, value))
+
+
+sides = st.sampled_from(["a", "b", "@", "'x'", "''", "`0`", "`1`", "`1.0`", "`true`", "`false`", "`null`", "`[1]`"])
+comparisons = st.tuples(sides, st.sampled_from(["==", "!="]), sides).map(" ".join)
+conditions = st.recursive(
+    sides | comparisons,
+    lambda inner: (
+        inner.map("!({})".format)
+        | st.tuples(inner, st.sampled_from(["&&", "||"]), inner).map(lambda it: f"({' '.join(it)})")
+    ),
+    max_leaves=4,
+)
+LEAVES: list[JsonValue] = [None, False, True, 0, 1, 0.0, 1.0, "", "x", [], [1], [True], {}]
+leaves = st.sampled_from(LEAVES)
+objects: st.SearchStrategy[JsonValue] = st.dictionaries(st.sampled_from("ab"), leaves) | leaves
+
+
+@settings(max_examples=60)
+@given(st.lists(objects, max_size=4), conditions)
+@example([{"a": 1}, {"a": True}, {"a": 1.0}, {"a": [1]}], "a == `1`")
+@example([{"a": 0}, {"a": False}, {"a": None}, {}], "!a")
+@example([{"a": 0, "b": ""}, {"a": "", "b": 0}], "(a && b)")
+def test_conditions_and_literals_are_those_of_the_library(value: list[JsonValue], condition: str) -> None:
+    """Filters, comparisons, "and", "not" and what is written out, made into functions, answer as JMESPath does."""
+    for text in (
+        f"[?{condition}]",
+        f"[?{condition}].a",
+        f"[].[{condition}]",
+        f"[*].{{a: {condition}, b: 'x', c: `7`}}",
+    ):
+        assert repr(compiled(text).of(value)) == repr(jmespath.search(text, value))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The part of JMESPath that only chooses, as Python functions: what nearly every expression of a mapping is made of.
 
 The library walks its tree anew for every record; a function that was made once answers the same in a tenth of the time
-(a test compares them). What calls functions, compares or filters is left to the library.
+(a test compares them). What calls functions, or compares more than a value with a text, is left to the library.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -109,17 +109,67 @@ def _list(_: Node, selects: Sequence[Select]) -> Select:
     return lambda value: None if value is None else [select(value) for select in selects]
 
 
+def _filter(_: Node, selects: Sequence[Select]) -> Select:
+    of, then, condition = selects
+
+    def select(value: JsonValue) -> JsonValue:
+        base = of(value)
+        if not isinstance(base, list):
+            return None
+        return [chosen for each in base if _is_yes(condition(each)) and (chosen := then(each)) is not None]
+
+    return select
+
+
 def _either(_: Node, selects: Sequence[Select]) -> Select:
     one, other = selects
 
     def select(value: JsonValue) -> JsonValue:
         chosen = one(value)
-        return chosen if chosen or (chosen == 0 and chosen is not False) else other(value)  # 0 is no "no" there
+        return chosen if _is_yes(chosen) else other(value)
 
     return select
 
 
-_MAKERS: Final[Mapping[str, Callable[[Node, Sequence[Select]], Select]]] = {
+def _both(_: Node, selects: Sequence[Select]) -> Select:
+    one, other = selects
+
+    def select(value: JsonValue) -> JsonValue:
+        chosen = one(value)
+        return other(value) if _is_yes(chosen) else chosen
+
+    return select
+
+
+def _no(_: Node, selects: Sequence[Select]) -> Select:
+    (of,) = selects
+    return lambda value: not _is_yes(of(value))
+
+
+def _is_yes(value: JsonValue) -> bool:
+    return bool(value) or (value == 0 and value is not False)  # 0 is no "no" there
+
+
+def _literal(node: Node, _: Sequence[Select]) -> Select | None:
+    """Texts, whole numbers, yes, no and null: of what can be changed, or is infinite, each answer must be its own."""
+    literal = node.value
+    return (lambda _: literal) if literal is None or isinstance(literal, str | int) else None
+
+
+def _comparison(node: Node, selects: Sequence[Select]) -> Select | None:
+    """Whether something is a literal, or is not: deeper values might compare for ever."""
+    if node.value not in ("eq", "ne") or "literal" not in [child.kind for child in node.children]:
+        return None
+    one, other = selects
+    expected = node.value == "eq"
+    return lambda value: _are_equal(one(value), other(value)) is expected
+
+
+def _are_equal(one: JsonValue, other: JsonValue) -> bool:
+    return one == other and isinstance(one, bool) is isinstance(other, bool)  # 1 is not "yes" there
+
+
+_MAKERS: Final[Mapping[str, Callable[[Node, Sequence[Select]], Select | None]]] = {
     "field": _field,
     "index": _index,
     "current": _itself,
@@ -132,5 +182,10 @@ _MAKERS: Final[Mapping[str, Callable[[Node, Sequence[Select]], Select]]] = {
     "projection": _projection,
     "multi_select_dict": _object,
     "multi_select_list": _list,
+    "filter_projection": _filter,
     "or_expression": _either,
+    "and_expression": _both,
+    "not_expression": _no,
+    "literal": _literal,
+    "comparator": _comparison,
 }
