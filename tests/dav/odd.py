@@ -41,6 +41,7 @@ class Oddities:
     has_etags: bool = True
     multiget_status: int = 0
     multigets: int | None = None  # so many are answered, and then the server is down
+    card_seconds: float = 0.0  # what a card takes in a multiget, by `now`
     omits: set[str] = field(default_factory=set[str])
     denies: set[str] = field(default_factory=set[str])  # 404 in multiget, though it is there
     gives_more: bool = False  # a card that was not asked for
@@ -65,6 +66,7 @@ class OddServer(httpx.AsyncBaseTransport):
         self.odd = oddities or Oddities()
         self.seen: list[Seen] = []
         self.cards: dict[str, tuple[str, str]] = {}
+        self.now = 0.0
         self._log: list[str] = []
         self._oldest = 0
 
@@ -191,6 +193,7 @@ class OddServer(httpx.AsyncBaseTransport):
         if self.odd.multiget_status:
             return self.odd.multiget_status, "<html>no</html>"
         hrefs = [element.text or "" for element in asked.iter(DAV + "href")]
+        self.now += self.odd.card_seconds * len(hrefs)
         replies = [reply for href in hrefs if (reply := self._card(href))]
         if self.odd.gives_more:
             replies.append(self._card(BOOK + min(self.cards)).replace(BOOK, "/elsewhere/"))

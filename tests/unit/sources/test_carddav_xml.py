@@ -1,10 +1,12 @@
 """WebDAV's XML: the examples of RFC 6352 and RFC 6578, and what is no example of anything."""
 
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, ParseError
 
 import pytest
 from defusedxml.ElementTree import fromstring
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from contactsync.activities.contacts.contact import Field
 from contactsync.activities.sources.carddav_cards import ADDRESS_DATA, properties_of
@@ -22,6 +24,8 @@ from contactsync.activities.sources.carddav_xml import (
     multiget,
     parse_multistatus,
     propfind,
+    read_any,
+    read_plain,
     sync_collection,
 )
 from contactsync.errors import SourceMisbehaved
@@ -163,6 +167,68 @@ def test_p34_what_is_no_multistatus(body: bytes) -> None:
     with pytest.raises(NotMultistatus):
         parse_multistatus(body)
     assert NotMultistatus().code == SourceMisbehaved.__name__
+
+
+ANSWERS = [path.read_bytes() for path in sorted(VECTORS.glob("*.xml"))]
+HEADS = [
+    b"",
+    b"\n",
+    b"\xef\xbb\xbf",
+    b"<?xml version='1.0' encoding='utf-8'?>\n",
+    b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>',
+    b'<?xml version="1.0" ?>',
+    b'<?xml version="1.0" encoding="iso-8859-1"?>',
+    b'<?xml version="1.0" encoding="cp037"?>',
+    b"<!-- c -->",
+    b'<!DOCTYPE x [<!ENTITY a "b">]>',
+    b'<?xml version="1.0"?><!DOCTYPE x>',
+    b" <?xml version='1.0'?>",
+]
+PARTS = [
+    b"<a>",
+    b"</a>",
+    b"<d:b xmlns:d='DAV:'>",
+    b"</d:b>",
+    b"\xc3\xa4",
+    b"\xe4",
+    b"&amp;",
+    b"&a;",
+    b"<![CDATA[<!DOCTYPE x>]]>",
+]
+
+
+def any_tree(body: bytes) -> object:
+    """What `read_any` makes of a body."""
+    try:
+        return tree(read_any(body))
+    except (ParseError, ValueError, LookupError):
+        return None
+
+
+def plain_tree(body: bytes) -> object:
+    """What `read_plain` makes of a body; where that leaves it to `read_any`, what that makes of it."""
+    try:
+        root = read_plain(body)
+    except ParseError:
+        return None
+    return any_tree(body) if root is None else tree(root)
+
+
+@given(
+    st.sampled_from(HEADS), st.lists(st.sampled_from(PARTS), max_size=8), st.sampled_from(ANSWERS), st.integers(0, 2000)
+)
+@example(b"", [], BILLION.encode(), 10_000)
+@example(HEADS[3], [b"<a>", b"&a;", b"</a>"], b"", 0)
+def test_plain_documents_are_what_any_are(head: bytes, parts: list[bytes], answer: bytes, end: int) -> None:
+    """The short way reads what the long one reads, refuses what it refuses, and never sees a DTD."""
+    for body in (head + b"".join(parts), head + b"<a>" + b"".join(parts) + b"</a>", head + answer[:end], answer):
+        assert plain_tree(body) == any_tree(body)
+
+
+def test_what_servers_answer_is_plain() -> None:
+    """Answers as servers write them go the short way; one with anything before its root does not."""
+    assert all(read_plain(head + b'<d:multistatus xmlns:d="DAV:"/>') is not None for head in (b"", *HEADS[3:6]))
+    assert all(read_plain(head + b'<d:multistatus xmlns:d="DAV:"/>') is None for head in (HEADS[2], *HEADS[6:]))
 
 
 @pytest.mark.parametrize(

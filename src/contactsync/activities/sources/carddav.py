@@ -8,10 +8,12 @@ ETags. Only cards whose ETag is new are downloaded. docs/carddav.md says how eac
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Final
 
 from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.sources.carddav_ahead import asked_ahead
+from contactsync.activities.sources.carddav_batches import Batch, BatchSize, batches
 from contactsync.activities.sources.carddav_cards import Cards
 from contactsync.activities.sources.carddav_cursor import (
     REPLAYS_BEFORE_LISTING,
@@ -32,7 +34,7 @@ from contactsync.activities.sources.carddav_listing import (
     dump_listed,
     load_listed,
 )
-from contactsync.activities.sources.carddav_page import Batch, PageBuilder, batches
+from contactsync.activities.sources.carddav_page import PageBuilder
 from contactsync.activities.sources.carddav_settings import CardDavSettings
 from contactsync.activities.sources.source import (
     Capabilities,
@@ -59,7 +61,7 @@ class _Restart(Exception):
 
 
 class CardDavSource:
-    """One CardDAV account. `clock` gives epoch seconds."""
+    """One CardDAV account. `clock` gives epoch seconds, `timer` seconds since some time."""
 
     def __init__(
         self,
@@ -68,14 +70,18 @@ class CardDavSource:
         fields: Fields,
         workbench: Workbench,
         clock: Callable[[], float] = time.time,
+        *,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._workbench = workbench
         self._clock = clock
+        self._timer = timer
         self._mask = mask_of(fields)
         self._discovery = Discovery(transport, settings)
         self._listing = Listing(transport, settings)
         self._cards = Cards(transport, settings, fields)
+        self._batch_size = BatchSize(settings.multiget)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -175,7 +181,7 @@ class CardDavSource:
     # a page
 
     async def _page(self, state: Cursor, limits: PageLimits, *, restarted: bool) -> FetchedPage:
-        page = PageBuilder(limits, self._mask)
+        page = PageBuilder(limits, self._mask, self._timer)
         walk = state.walk
         while walk and walk.book < len(state.books) and page.room:
             state = await self._advance(state, walk, page)
@@ -231,7 +237,7 @@ class CardDavSource:
             raise _Restart(book, book.replays + 1)
         before = len(page.changes)
         try:
-            await self._download(book, batches(head, held, self._settings.multiget), page)
+            await self._download(book, batches(head, held, partial(self._most, page)), page)
         except SourceError:
             if not page.changes:
                 raise
@@ -240,16 +246,26 @@ class CardDavSource:
 
     async def _download(self, book: Book, runs: Iterable[Batch], page: PageBuilder) -> None:
         def ask(batch: Batch) -> Coroutine[None, None, list[Answer]]:
-            return self._cards.ask(book, batch.wanted)
+            return self._ask(book, batch.wanted)
 
-        def is_likely(batch: Batch, following: Batch) -> bool:
-            return page.is_likely(len(batch.run) + len(following.run))
+        def is_likely(batch: Batch, _: Batch) -> bool:
+            return page.likely(len(batch.run)) > 0
 
         async with aclosing(asked_ahead(ask, runs, is_likely)) as answered:
             async for batch, answers in answered:
                 outcomes = await self._cards.read(book, batch.wanted, answers)
                 if not all(page.add(item, outcomes.get(item.path)) for item in batch.run):
                     return
+
+    def _most(self, page: PageBuilder, pending: int) -> int:
+        """Cards worth asking for behind so many entries; none where the page has no room for them."""
+        return self._batch_size.within(page.likely(pending)) if page.room_after(pending) else 0
+
+    async def _ask(self, book: Book, wanted: Sequence[Listed]) -> list[Answer]:
+        began = self._timer()
+        answers = await self._cards.ask(book, wanted)
+        self._batch_size.answered(len(wanted), self._timer() - began, sum(len(answer.body) for answer in answers))
+        return answers
 
     async def _held(self, listed: Sequence[Listed], page: PageBuilder) -> frozenset[str]:
         etags = {item.path: etag for item in listed if not item.gone and (etag := page.etag(item.etag))}

@@ -1,7 +1,8 @@
-"""A page being filled, within its bounds in rows and bytes."""
+"""A page being filled, within its bounds in rows, bytes and time."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+import time
+from collections.abc import Callable
+from typing import Final
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.carddav_cards import Broken, Gone, Outcome
@@ -11,13 +12,18 @@ from contactsync.activities.sources.source import Change, Changed, PageLimits, R
 _ROW_BYTES: Final = 64
 """What a row takes beside its contact and its names."""
 
+_SECONDS: Final = 5.0
+"""After so much work on a page no more is asked for: a worker that dies loses it."""
+
 
 class PageBuilder:
-    """Takes changes until the next one does not fit; that one belongs to the next page."""
+    """Takes changes until the next one does not fit; that one belongs to the next page. `timer` gives seconds."""
 
-    def __init__(self, limits: PageLimits, mask: str) -> None:
+    def __init__(self, limits: PageLimits, mask: str, timer: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._mask = mask
+        self._timer = timer
+        self._until = timer() + _SECONDS
         self._bytes = 0
         self._is_closed = False
         self.changes: list[Change] = []
@@ -25,13 +31,20 @@ class PageBuilder:
 
     @property
     def room(self) -> int:
-        """Rows that may still come."""
-        return 0 if self._is_closed else self._limits.rows - len(self.changes)
+        """Rows that may still be asked for."""
+        return self.room_after(0)
 
-    def is_likely(self, rows: int) -> bool:
-        """Whether so many more would fit if they are as large as those that are in it."""
-        count = len(self.changes)
-        return not count or self._bytes * (count + rows) <= self._limits.bytes * count
+    def room_after(self, pending: int) -> int:
+        """`room`, once `pending` more rows are in it."""
+        count = len(self.changes) + pending
+        is_late = count > 0 and self._timer() >= self._until
+        return 0 if self._is_closed or is_late else max(self._limits.rows - count, 0)
+
+    def likely(self, pending: int) -> int:
+        """Rows that probably still fit, once `pending` more are in it: if they are as large as those that are."""
+        count, room = len(self.changes), self.room_after(pending)
+        fitting = self._limits.bytes * count // self._bytes - count - pending if count else room
+        return max(min(room, fitting), 0)
 
     def close(self) -> None:
         """Nothing more belongs to it."""
@@ -41,13 +54,17 @@ class PageBuilder:
         """Adds what became of a listed card (None: not downloaded). False: it does not fit, and the page is closed."""
         change, size = self._change(item, outcome)
         size += len(item.path.encode()) + len(item.etag) + _ROW_BYTES
-        if not self.room or (self.changes and self._bytes + size > self._limits.bytes):
+        if self._is_full or (self.changes and self._bytes + size > self._limits.bytes):
             self.close()
             return False
         self.changes.append(change)
         self._bytes += size
         self.downloaded += outcome is not None and not isinstance(outcome, Gone)
         return True
+
+    @property
+    def _is_full(self) -> bool:
+        return self._is_closed or len(self.changes) >= self._limits.rows
 
     def etag(self, etag: str) -> str | None:
         """An ETag as it is kept; None where the server gives none."""
@@ -63,25 +80,3 @@ class PageBuilder:
         if len(outcome.content) > self._limits.bytes:
             return Unreadable(item.path, QuarantineReason.TOO_LARGE), 0
         return Changed(item.path, outcome.content, self.etag(outcome.etag)), len(outcome.content)
-
-
-class Batch(NamedTuple):
-    """A run of a listing, and the cards in it that are to be downloaded."""
-
-    run: Sequence[Listed]
-    wanted: Sequence[Listed]
-
-
-def batches(listed: Sequence[Listed], held: frozenset[str], size: int) -> Iterator[Batch]:
-    """Runs of the listing in its order, each with at most `size` cards to download."""
-    run: list[Listed] = []
-    wanted: list[Listed] = []
-    for item in listed:
-        if len(wanted) == size:
-            yield Batch(run, wanted)
-            run, wanted = [], []
-        run.append(item)
-        if not item.gone and item.path not in held:
-            wanted.append(item)
-    if run:
-        yield Batch(run, wanted)

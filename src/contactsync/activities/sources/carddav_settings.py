@@ -39,8 +39,8 @@ class CardDavSettings(SourceSettings):
     sync_limit: int | None = Field(default=None, ge=1, le=10_000)
     """Ask for at most so many changes at a time. Leave it unset: some servers lose the rest in silence."""
 
-    multiget: int = Field(default=100, ge=1, le=500)
-    """Cards asked for in one request."""
+    multiget: int = Field(default=400, ge=1, le=500)
+    """Cards asked for in one request, at most; it begins with 100 and asks for more where answers come quickly."""
 
     whole_cards: bool = False
     """Ask for whole cards, for a server that mangles cards it is asked for in part."""

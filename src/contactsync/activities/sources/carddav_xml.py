@@ -3,12 +3,13 @@
 Documents with a DTD or entities are refused, names are compared with their namespace, and prefixes mean nothing.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 from urllib.parse import urljoin
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, XMLParser
 from xml.sax.saxutils import escape, quoteattr
 
 from defusedxml.ElementTree import fromstring
@@ -26,6 +27,15 @@ _PREFIXES: Final = {DAV: "d", CARD: "c", CALENDARSERVER: "s"}
 
 _PROPSTAT: Final = DAV + "propstat"
 _PROP: Final = DAV + "prop"
+_RESPONSE: Final = DAV + "response"
+_HREF: Final = DAV + "href"
+_STATUS: Final = DAV + "status"
+
+_PLAIN: Final = re.compile(
+    rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'](?i:utf-8)["'])?(?: standalone=["']\w+["'])? ?\?>)?"""
+    rb"""\s*<[A-Za-z]"""
+)
+"""The head of a document in UTF-8 whose root comes first: a DTD stands before the root, so that this has none."""
 
 VALID_SYNC_TOKEN: Final = DAV + "valid-sync-token"
 TOO_MANY_MATCHES: Final = DAV + "number-of-matches-within-limits"
@@ -96,7 +106,7 @@ def parse_multistatus(body: bytes) -> Multistatus:
         raise NotMultistatus
     token = root.find(DAV + "sync-token")
     return Multistatus(
-        replies=[_reply(element) for element in root.iter(DAV + "response")],
+        replies=[_reply(element) for element in root.iter(_RESPONSE)],
         sync_token=None if token is None else (token.text or "").strip() or None,
     )
 
@@ -118,9 +128,32 @@ def is_dav_error(body: bytes) -> bool:
 
 def _root(body: bytes) -> Element | None:
     try:
-        return fromstring(body, forbid_dtd=True)
+        plain = read_plain(body)
+        return read_any(body) if plain is None else plain
     except (ParseError, ValueError, LookupError):  # not XML; a DTD (defusedxml's are ValueErrors); an unknown encoding
         return None
+
+
+def read_plain(body: bytes) -> Element | None:
+    """The root of a document that can hold no DTD, in half the time of `read_any`; None where that must be asked.
+
+    Raises:
+        ParseError: it is none.
+    """
+    if not _PLAIN.match(body):
+        return None
+    parser = XMLParser()  # noqa: S314  # what is dangerous needs a DTD
+    parser.feed(body)
+    return parser.close()
+
+
+def read_any(body: bytes) -> Element:
+    """The root of a document of which nothing is known.
+
+    Raises:
+        ParseError, ValueError, LookupError: it is none, holds a DTD or is in an encoding that nobody knows.
+    """
+    return fromstring(body, forbid_dtd=True)
 
 
 def _reply(element: Element) -> Reply:
@@ -134,13 +167,13 @@ def _reply(element: Element) -> Reply:
                     found[prop.tag] = prop
                 else:
                     refused[prop.tag] = status
-    href = element.find(DAV + "href")
+    href = element.find(_HREF)
     return Reply("" if href is None else (href.text or "").strip(), _status(element), found, refused)
 
 
 def _status(element: Element) -> int | None:
     """The number in `HTTP/1.1 404 Not Found`; the words after it differ from server to server."""
-    status = element.find(DAV + "status")
+    status = element.find(_STATUS)
     if status is None:
         return None
     parts = (status.text or "").split()
