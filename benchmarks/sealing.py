@@ -16,6 +16,7 @@ from benchmarks.options import Options
 from benchmarks.results import Figure, Ratio, Result
 from temporalio.client import Client
 from temporalio.converter import DataConverter
+from temporalio.worker import UnsandboxedWorkflowRunner
 
 from contactsync.codecs.payloads.client_plugin import CORE_LOGGER, quiet_runtime
 from contactsync.codecs.payloads.converter import MessageConverter
@@ -70,7 +71,7 @@ async def taken_by(kind: str, parts: Parts, queue: str, contacts: int) -> Taken:
         update["external_storage_bytes"] = _STAGED_FROM_BYTES
     own = replace(parts, settings=parts.settings.model_copy(update=update))
     client = await client_of(kind, own)
-    async with make_worker(own, client):
+    async with make_worker(own, client, runner=UnsandboxedWorkflowRunner()):  # as worker processes have it
         sync = await new_sync(own, contacts, 1)
         began = time.process_time()
         timed = await timed_pass(Syncs(client, queue), sync)
