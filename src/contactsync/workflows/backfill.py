@@ -200,7 +200,7 @@ class Backfill:
                 self._note(error)
 
     def _note(self, error: ActivityError) -> None:
-        """Remember what stopped a part; the others stop after the page under way."""
+        """Remember what stopped a part; the others stop after the pages under way."""
         if is_cancelled_exception(error):
             raise error
         code = outcome_of(error)

@@ -131,7 +131,7 @@ class ConnectionSync:
 
     @workflow.signal
     def pause(self, request: PauseRequest) -> None:
-        """Stop after the page under way, until `resume`."""
+        """Stop after the pages under way, until `resume`."""
         self._paused = request.reason
 
     @workflow.signal

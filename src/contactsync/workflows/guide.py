@@ -12,7 +12,7 @@ class Guide(Protocol):
     """Says when to stop and how fast to go, and hears what was fetched and committed."""
 
     def should_stop(self) -> bool:
-        """Whether the page under way is to be the last one."""
+        """Whether no further page is to be asked for; those under way are still written."""
         ...
 
     def delay(self) -> float:

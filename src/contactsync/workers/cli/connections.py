@@ -118,7 +118,7 @@ def pause(
     reason: Annotated[PauseReason, typer.Option(help="Why.")] = PauseReason.OPERATOR,
     as_json: JsonFlag = False,
 ) -> None:
-    """Stop a connection's sync after the page under way, until it is resumed."""
+    """Stop a connection's sync after the pages under way, until it is resumed."""
     show(_pause(connection, reason), as_json=as_json)
 
 
