@@ -74,7 +74,7 @@ class TenantSealer:
         key = self._row_keys.get(sealed[: cs1.KID_BYTES])
         if key is None:
             raise self._unknown(sealed[: cs1.KID_BYTES])
-        return self._series(key, table).open(row_id, memoryview(sealed)[cs1.KID_BYTES :])
+        return self._series(key, table).open(row_id, sealed[cs1.KID_BYTES :])
 
     def renew(self, table: str, row_id: str, sealed: bytes) -> bytes:
         """The same under the newest epoch; what is sealed under that already, or under no key that is here, as it is.

@@ -5,7 +5,7 @@ its own, derived from the input key, the salt and the context; the last chunk is
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ssl import RAND_bytes
 from typing import Final
 
@@ -65,22 +65,26 @@ class InputKey:
         if len(salt) != SALT_BYTES:
             raise SealRefused("the salt to seal with has the wrong length")
         cipher, nonce, commitment = self._derive(salt, context)
-        return b"".join((header, salt, commitment, *_each(cipher.encrypt, nonce, chunks)))
+        return b"".join((header, salt, commitment, *_sealed(cipher, nonce, chunks)))
 
-    def open(self, context: bytes, message: bytes | memoryview) -> list[bytes]:
-        """The chunks that were sealed with this key and context.
+    def open(self, context: bytes, data: bytes, start: int = 0) -> memoryview:
+        """What was sealed with this key and context, once all of it is proved.
+
+        Args:
+            context: as it was sealed.
+            data: a message, after a header of `start` bytes.
 
         Raises:
             OpenRefused: anything at all is wrong; it does not say what.
         """
-        if len(message) < HEADER_BYTES + TAG_BYTES:
+        salt_end, end = start + SALT_BYTES, start + HEADER_BYTES
+        if len(data) < end + TAG_BYTES:
             raise OpenRefused
-        view = memoryview(message)
-        cipher, nonce, commitment = self._derive(bytes(view[:SALT_BYTES]), context)
-        if not bytes_eq(commitment, bytes(view[SALT_BYTES:HEADER_BYTES])):
+        cipher, nonce, commitment = self._derive(data[start:salt_end], context)
+        if not bytes_eq(commitment, data[salt_end:end]):
             raise OpenRefused
         try:
-            return _each(cipher.decrypt, nonce, _sealed_chunks(view[HEADER_BYTES:]))
+            return _opened(cipher, nonce, memoryview(data)[end:])
         except InvalidTag:
             raise OpenRefused from None
 
@@ -140,18 +144,23 @@ def fresh_salts(count: int) -> list[bytes]:
     return [drawn[start : start + SALT_BYTES] for start in range(0, len(drawn), SALT_BYTES)]
 
 
-def _sealed_chunks(sealed: memoryview) -> list[memoryview]:
-    """The chunks as they are sealed; the last must be short, or the end was cut off."""
-    if len(sealed) < _SEALED_CHUNK_BYTES:
-        return [sealed]
-    if len(sealed) % _SEALED_CHUNK_BYTES < TAG_BYTES:
-        raise OpenRefused
-    return [sealed[at : at + _SEALED_CHUNK_BYTES] for at in range(0, len(sealed), _SEALED_CHUNK_BYTES)]
-
-
-def _each(apply: Callable[[bytes, Chunk, None], bytes], base_nonce: bytes, chunks: Sequence[Chunk]) -> list[bytes]:
-    """Every chunk sealed or opened under a nonce of its own: `base_nonce XOR i`."""
+def _sealed(cipher: AESGCM, base_nonce: bytes, chunks: Sequence[Chunk]) -> list[bytes]:
+    """Every chunk sealed under a nonce of its own: `base_nonce XOR i`."""
     if len(chunks) == 1:  # most messages have one
-        return [apply(base_nonce, chunks[0], None)]
+        return [cipher.encrypt(base_nonce, chunks[0], None)]
     base = int.from_bytes(base_nonce)
-    return [apply((base ^ index).to_bytes(_NONCE_BYTES), chunk, None) for index, chunk in enumerate(chunks)]
+    return [cipher.encrypt((base ^ index).to_bytes(_NONCE_BYTES), chunk, None) for index, chunk in enumerate(chunks)]
+
+
+def _opened(cipher: AESGCM, base_nonce: bytes, sealed: memoryview) -> memoryview:
+    """What the chunks hold, each opened to where it belongs. The last must be short, or the end was cut off."""
+    if len(sealed) < _SEALED_CHUNK_BYTES:
+        return memoryview(cipher.decrypt(base_nonce, sealed, None))
+    whole, rest = divmod(len(sealed), _SEALED_CHUNK_BYTES)
+    if rest < TAG_BYTES:
+        raise OpenRefused
+    base, opened = int.from_bytes(base_nonce), memoryview(bytearray(whole * CHUNK_BYTES + rest - TAG_BYTES))
+    for index in range(whole + 1):
+        nonce, at, to = (base ^ index).to_bytes(_NONCE_BYTES), index * _SEALED_CHUNK_BYTES, index * CHUNK_BYTES
+        cipher.decrypt_into(nonce, sealed[at : at + _SEALED_CHUNK_BYTES], None, opened[to : to + CHUNK_BYTES])
+    return opened

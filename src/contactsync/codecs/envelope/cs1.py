@@ -6,7 +6,6 @@ The message is C2SP chunked encryption of
 `LP(x) = uint16_be(len(x)) ‖ x`. docs/sealing.md holds the promise this format makes.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
@@ -98,13 +97,13 @@ def open_(key: SealingKey, binding: Binding, data: bytes) -> bytes:
     Raises:
         OpenRefused: anything at all is wrong; it does not say what.
     """
-    if data[: len(HEADER)] != HEADER:
+    if not data.startswith(HEADER):
         raise OpenRefused
     try:
         bound, input_key = context(key.kid, binding), key.secret.sealing()
     except (ValueError, SealRefused):
         raise OpenRefused from None
-    return _outer(input_key.open(bound, memoryview(data)[len(HEADER) :]))
+    return _outer(input_key.open(bound, data, len(HEADER)))
 
 
 class Series:
@@ -135,19 +134,19 @@ class Series:
             raise SealRefused(_UNBOUND) from None
         return self._key.seal(bound, _inner(plaintext), salt, header + HEADER)
 
-    def open(self, field: str, data: bytes | memoryview) -> bytes:
+    def open(self, field: str, data: bytes) -> bytes:
         """What was sealed with this field.
 
         Raises:
             OpenRefused: anything at all is wrong; it does not say what.
         """
-        if data[: len(HEADER)] != HEADER:
+        if not data.startswith(HEADER):
             raise OpenRefused
         try:
             bound = self._context(field)
         except ValueError:
             raise OpenRefused from None
-        return _outer(self._key.open(bound, memoryview(data)[len(HEADER) :]))
+        return _outer(self._key.open(bound, data, len(HEADER)))
 
     def _context(self, field: str) -> bytes:
         return b"".join((self._before, _prefixed(field.encode()), self._after))
@@ -199,29 +198,20 @@ def _compressed(plaintext: bytes) -> tuple[int, bytes]:
     return STORED, plaintext
 
 
-def _outer(chunks: Sequence[bytes]) -> bytes:
-    length = (len(chunks) - 1) * chunked.CHUNK_BYTES + len(chunks[-1])
+def _outer(inner: memoryview) -> bytes:
+    length = len(inner)
     if length < _INNER.size:
         raise OpenRefused
-    algorithm, raw_length, body_length = _INNER.unpack_from(chunks[0])
+    algorithm, raw_length, body_length = _INNER.unpack_from(inner)
     end = _INNER.size + body_length
     if raw_length > MAX_RAW_BYTES or length != padded_length(end):
         raise OpenRefused
-    return _decompressed(algorithm, raw_length, _body(chunks, end))
-
-
-def _body(chunks: Sequence[bytes], end: int) -> bytes | memoryview:
-    """What stands between the head and the padding, which begins at `end` and must be zero."""
-    index, at = divmod(end, chunked.CHUNK_BYTES)
-    padding = b"".join((memoryview(chunks[index])[at:], *chunks[index + 1 :]))
-    if padding != bytes(len(padding)):
+    if bytes(inner[end:]) != bytes(length - end):  # a view would be compared item by item
         raise OpenRefused
-    if index == 0:
-        return memoryview(chunks[0])[_INNER.size : at]
-    return b"".join((memoryview(chunks[0])[_INNER.size :], *chunks[1:index], memoryview(chunks[index])[:at]))
+    return _decompressed(algorithm, raw_length, inner[_INNER.size : end])
 
 
-def _decompressed(algorithm: int, raw_length: int, body: bytes | memoryview) -> bytes:
+def _decompressed(algorithm: int, raw_length: int, body: memoryview) -> bytes:
     """The plaintext; only the forms that `_compressed` makes are accepted."""
     if algorithm == STORED and raw_length == len(body):
         return bytes(body)

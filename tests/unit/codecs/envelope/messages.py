@@ -10,4 +10,4 @@ def sealed_message(key: bytes, context: bytes, plaintext: bytes, salt: bytes | N
 
 def opened_message(key: bytes, context: bytes, message: bytes) -> bytes:
     """What was sealed."""
-    return b"".join(InputKey(key).open(context, message))
+    return bytes(InputKey(key).open(context, message))
