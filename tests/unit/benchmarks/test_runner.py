@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.options import Options
-from benchmarks.pages import written
+from benchmarks.pages import DOCS, written
 from benchmarks.registry import MODULES, benchmark, options_named
 from benchmarks.results import Figure, Ratio, Result, load, save, table
 from rich.console import Console
@@ -141,3 +141,12 @@ def test_pages_get_their_results(tmp_path: Path) -> None:
     assert ("old" in first, "Not taken yet." in first, first.endswith("end\n")) == (False, True, True)
     assert first.count("<!-- end of results -->") == 2
     assert written(first, tmp_path) == first
+
+
+def test_the_documentation_says_what_was_taken() -> None:
+    """Every page stands as its results have it, and every result that is kept is in one and drawn."""
+    pages = {page.name: page.read_text() for page in DOCS.glob("*.md")}
+    assert [name for name, text in pages.items() if written(text, DOCS / "benchmarks") != text] == []
+    kept = sorted((DOCS / "benchmarks").glob("*.json"))
+    assert [file.name for file in kept if f"<!-- results: {file.stem} -->" not in "".join(pages.values())] == []
+    assert [file.name for file in kept if not file.with_suffix(".svg").exists()] == []
