@@ -300,10 +300,6 @@ def _words(known: Mapping[str, str], item: Object, names: Sequence[str]) -> list
 
 
 def _pref(value: JsonValue) -> int | None:
-    if value is None:
-        return None
     if value is True:
         return 1
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if 1 <= value <= 100 else None
+    return value if isinstance(value, int) and 1 <= value <= 100 else None
