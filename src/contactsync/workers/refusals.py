@@ -1,5 +1,6 @@
 """What errors mean: Temporal's as ours, and codes of the closed list as the errors they name."""
 
+import asyncio
 from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
 from typing import Final, TypeVar
@@ -53,12 +54,14 @@ def sentence_of(code: str) -> str:
 
 @contextmanager
 def temporal_errors() -> Generator[None]:
-    """Turns the client's errors into ours; their texts are dropped."""
+    """Turns the client's errors into ours; their texts are dropped. A cancelled call stays one."""
     try:
         yield
     except RPCError as error:
         raise refusal_of(error) from None
-    except RPCTimeoutOrCancelledError:
+    except RPCTimeoutOrCancelledError as error:
+        if isinstance(error.__cause__, asyncio.CancelledError):  # to the client whoever gives up was not answered
+            raise error.__cause__ from None
         raise TemporalUnavailable from None
     except (WorkflowUpdateFailedError, WorkflowFailureError) as error:
         raise _ending_of(error) from None

@@ -1,11 +1,13 @@
 """What a query of a workflow that may not be there means."""
 
+import asyncio
+
 import pytest
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from contactsync.errors import TemporalRefused
-from contactsync.workers.refusals import answered
+from contactsync.errors import TemporalRefused, TemporalUnavailable
+from contactsync.workers.refusals import answered, temporal_errors
 
 
 async def _says(answer: str | Exception) -> str:
@@ -32,6 +34,14 @@ async def test_an_answer_is_given_on() -> None:
 async def test_where_nobody_answers_there_is_nothing(silence: Exception) -> None:
     """No workflow, no worker, no Temporal, or one that takes too long: None, and no error."""
     assert await answered(_says(silence)) is None
+
+
+async def test_who_gives_up_is_not_told_that_nobody_answers() -> None:
+    """The client makes one error of both: of a call without an answer, and of a caller who was cancelled."""
+    with pytest.raises(TemporalUnavailable), temporal_errors():
+        raise RPCTimeoutOrCancelledError from RPCError("", RPCStatusCode.DEADLINE_EXCEEDED, b"")
+    with pytest.raises(asyncio.CancelledError), temporal_errors():
+        raise RPCTimeoutOrCancelledError from asyncio.CancelledError()
 
 
 async def test_a_refusal_is_an_error() -> None:
