@@ -20,6 +20,12 @@ from contactsync.errors import ContactSyncError, SourceThrottled, TemporalError,
 INTERNAL = "InternalError"
 """The code of what is no error of the closed list."""
 
+_GETS_NOWHERE: Final = (
+    "three times in a row nobody answered for the workflow; its worker may stand still, be overloaded or fail: "
+    "look at its log, and try again"
+)
+"""Temporal takes no update then: https://docs.temporal.io/sending-messages#sending-updates"""
+
 _NOBODY_ANSWERS: Final = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION})
 
 Answer = TypeVar("Answer")
@@ -85,11 +91,13 @@ async def answered(query: Awaitable[Answer]) -> Answer | None:
 
 
 def refusal_of(error: RPCError) -> TemporalError:
-    """What a failed call means; those that are about search attributes and namespaces say what to do."""
+    """What a failed call means; those about search attributes, namespaces and workflows that get nowhere say what to do."""
     if error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message:
         return TemporalRefused("Temporal does not know contactsync's search attributes; run `contactsync migrate`")
     if error.status is RPCStatusCode.NOT_FOUND and "amespace" in error.message:
         return TemporalRefused("there is no such Temporal namespace; create it, or check the setting")
+    if error.status is RPCStatusCode.FAILED_PRECONDITION and "Workflow Task" in error.message:
+        return TemporalUnavailable(_GETS_NOWHERE)
     return error_of(error)
 
 

@@ -44,6 +44,13 @@ async def test_who_gives_up_is_not_told_that_nobody_answers() -> None:
         raise RPCTimeoutOrCancelledError from asyncio.CancelledError()
 
 
+async def test_a_workflow_that_gets_nowhere_may_be_asked_again() -> None:
+    """Its worker may be frozen: Temporal's refusal is for now only."""
+    said = "Unable to perform workflow execution update due to Workflow Task in failed state."
+    with pytest.raises(TemporalUnavailable, match="look at its log"), temporal_errors():
+        raise RPCError(said, RPCStatusCode.FAILED_PRECONDITION, b"")
+
+
 async def test_a_refusal_is_an_error() -> None:
     """Whoever may not ask is told so, without the server's text."""
     with pytest.raises(TemporalRefused) as raised:
