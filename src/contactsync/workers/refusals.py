@@ -91,7 +91,7 @@ async def answered(query: Awaitable[Answer]) -> Answer | None:
 
 
 def refusal_of(error: RPCError) -> TemporalError:
-    """What a failed call means; those about search attributes, namespaces and workflows that get nowhere say what to do."""
+    """What a failed call means; where somebody can do something about it, it says what."""
     if error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message:
         return TemporalRefused("Temporal does not know contactsync's search attributes; run `contactsync migrate`")
     if error.status is RPCStatusCode.NOT_FOUND and "amespace" in error.message:
