@@ -30,17 +30,24 @@ class Options:
         """A number that `--set NAME=NUMBER` may give."""
         given = self.further.get(name)
         if given is not None:
-            return int(given.replace(",", "").replace("_", ""))
+            return _number(name, given.replace(",", ""))
         return quick if self.quick else usual
 
     def numbers(self, name: str, *, usual: tuple[int, ...], quick: tuple[int, ...]) -> tuple[int, ...]:
         """Numbers that `--set NAME=NUMBER,NUMBER` may give."""
         given = self.further.get(name)
         if given is not None:
-            return tuple(int(each.replace("_", "")) for each in given.split(","))
+            return tuple(_number(name, each) for each in given.split(","))
         return quick if self.quick else usual
 
     def words(self, name: str, *, usual: tuple[str, ...]) -> tuple[str, ...]:
         """Words that `--set NAME=WORD,WORD` may give."""
         given = self.further.get(name)
         return usual if given is None else tuple(given.split(","))
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise SystemExit(f"{name} takes a number, not {text!r}") from None

@@ -117,6 +117,8 @@ def test_options_are_read_by_their_kind() -> None:
     both = Options(further={"contacts": "1", "growth.contacts": "2"})
     assert [both.of(name).further["contacts"] for name in ("growth", "codec")] == ["2", "1"]
     assert (options.times(5), Options().times(5), Options(runs=3).times(5)) == (1, 5, 3)
+    with pytest.raises(SystemExit, match="sides takes a number, not 'dlt'"):
+        options.number("sides", usual=1, quick=1)
 
 
 def test_pages_get_their_results(tmp_path: Path) -> None:
