@@ -1,6 +1,7 @@
 """How many cards are asked for at a time, and for how long."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,11 +11,13 @@ from tests.dav.odd import BOOK, ROOT, Oddities, OddServer
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS
 from contactsync.activities.sources.carddav import CardDavSource
 from contactsync.activities.sources.carddav_batches import BatchSize, batches
+from contactsync.activities.sources.carddav_cards import Cards
+from contactsync.activities.sources.carddav_cursor import Book
 from contactsync.activities.sources.carddav_listing import Listed
 from contactsync.activities.sources.carddav_settings import CardDavSettings
 from contactsync.activities.sources.replica import Replica
 from contactsync.activities.sources.source import Credentials, PageLimits
-from contactsync.activities.sources.transport import open_transport
+from contactsync.activities.sources.transport import Answer, open_transport
 
 
 @asynccontextmanager
@@ -97,3 +100,33 @@ async def test_a_slow_server_is_given_small_pages() -> None:
     assert asked(server) == [100, 50, 25, 25, 25, 25, 25, 25]
     assert [len(page.changes) for page in pages] == [100, 100, 100]
     assert server.fetched == 300
+
+
+class Watched(list[Answer]):
+    """Answers that tell when they are read."""
+
+    def __init__(self, log: list[str]) -> None:
+        super().__init__([Answer(207, ROOT, {}, b"")])
+        self._log = log
+
+    def __iter__(self) -> Iterator[Answer]:
+        """Their reading begins."""
+        self._log.append("read")
+        return super().__iter__()
+
+
+async def test_a_request_leaves_before_cards_are_read() -> None:
+    """What was asked for ahead takes some turns of the loop to be sent, which the thread that reads would prolong."""
+    server, replica, log = OddServer(), Replica(), list[str]()
+
+    async def sent() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0)
+        log.append("sent")
+
+    settings = CardDavSettings(url=ROOT + BOOK)
+    async with open_transport(settings.endpoint(Credentials(), replica.addresses, replica.meter), server) as transport:
+        asking = asyncio.create_task(sent())
+        await Cards(transport, settings, DEFAULT_FIELDS).read(Book(path=BOOK, url=ROOT + BOOK), [], Watched(log))
+        await asking
+    assert log == ["sent", "read"]

@@ -27,6 +27,9 @@ from contactsync.errors import SourceAddressWrong, SourceUnavailable
 
 ADDRESS_DATA: Final = CARD + "address-data"
 
+_TURNS: Final = 6
+"""Turns of the loop that a request needs to be sent, and a little more."""
+
 _GONE: Final = frozenset({404, 410})
 _ONE_BY_ONE: Final = frozenset({400, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 500, 501, 507})
 
@@ -99,7 +102,7 @@ class Cards:
             SourceThrottled, CredentialsRejected, SourceMisbehaved, SourceAddressWrong.
         """
         etags = {item.path: item.etag for item in wanted}
-        outcomes = await asyncio.to_thread(self._read_all, answers, etags) if answers else {}
+        outcomes = await self._read_aside(answers, etags) if answers else {}
         left = [item for item in wanted if item.path not in outcomes]
         alone = [await self._one(book, item) for item in left]
         if len(left) > 1 and not any(alone):
@@ -128,6 +131,12 @@ class Cards:
         if answer.status != 200:
             return Broken(QuarantineReason.UNREADABLE)
         return _Text(answer.body, answer.headers.get("etag", ""))
+
+    async def _read_aside(self, answers: Sequence[Answer], etags: Mapping[str, str]) -> dict[str, Outcome]:
+        """`_read_all` in a thread, which takes 5 ms of each turn of the loop; what was asked for ahead is sent before."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        return await asyncio.to_thread(self._read_all, answers, etags)
 
     def _read_all(self, answers: Sequence[Answer], etags: Mapping[str, str]) -> dict[str, Outcome]:
         texts = [item for answer in answers for item in _texts(answer).items()]
