@@ -112,6 +112,8 @@ def test_every_problem_at_once() -> None:
         ({"parts": {"params": {"x": "{from}"}, "start": "2020-01-01"}}, "parts", "{until}"),
         ({"parts": {"params": {"x": "{from}", "y": "{until}"}, "start": "May"}}, "parts.start", "day"),
         ({"changes": {"params": {"s": "{since}"}, "cap": 199}}, "settings", "two pages"),
+        ({"list": {"path": "c", "records": "r", "size_param": "n", "pagination": {"kind": "page", "param": "p"}},
+          "changes": {"params": {"s": "{since}"}, "cap": 199}}, "settings", "two pages"),
         ({"auth": {"kind": "header", "name": "X-A", "prefix": "a\nb"}}, "auth.prefix", "pattern"),
         ({"list": {"path": "c", "records": "r", "body": {}, "pagination": {"kind": "none"}}}, "list", "POST"),
         ({"list": {"path": "c", "records": "r[?x]", "pagination": {"kind": "offset", "param": "o"}}},
