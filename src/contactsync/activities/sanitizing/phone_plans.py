@@ -12,43 +12,42 @@ from typing import Final
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, region_code_for_country_code
 
-_SEPARATORS: Final = b" ()./-"
+_SEPARATORS: Final = str.maketrans("", "", " ()./-")
 _MAX_CHARS: Final = 41
-_MAX_DIGITS: Final = 15  # ITU-T E.164
+_MAX_E164_CHARS: Final = 16  # ITU-T E.164: fifteen digits, and the plus
 _NEVER: Final = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A country code's plan. `prefix`: what is taken off a national number's front; `valid`: numbers that exist."""
+    """A country code's plan. `prefix`: what is taken off a national number's front; `valid`: numbers that exist;
+    `international`: numbers in E.164 that have no such front, of so many characters as `sizes` has."""
 
     code: str
     prefix: re.Pattern[str]
-    lengths: frozenset[int]
     idd: re.Pattern[str]
     valid: re.Pattern[str]
+    international: re.Pattern[str]
+    sizes: frozenset[int]
 
 
 def plain_e164(text: str, default_region: str) -> str | None:
     """The number in E.164 if it is written plainly: as `clean_phone` tells, without an extension."""
-    written = text.removeprefix("+")
-    digits = written.encode("ascii", "replace").translate(None, _SEPARATORS).decode()
-    if len(written) > _MAX_CHARS or not digits.isdecimal():
+    if len(text) > _MAX_CHARS:
         return None
-    if written is not text:
-        return _international(digits) if "1" <= written[0] <= "9" else None
-    begins_plainly = written[0].isdecimal() or written[0] == "("
-    return _national(digits, default_region) if default_region and begins_plainly else None
+    number = text.replace(" ", "")
+    if not number[1:].isdecimal():
+        number = number.translate(_SEPARATORS)
+    if text[:1] == "+":
+        return _international(number)
+    begins_plainly = "0" <= text[:1] <= "9" or text[:1] == "("
+    return _national(number, default_region) if default_region and begins_plainly else None
 
 
-def _international(digits: str) -> str | None:
-    plan = _plan_of(digits[:3])
-    if plan is None or len(digits) > _MAX_DIGITS:
-        return None
-    number = digits[len(plan.code) :]
-    if len(number) not in plan.lengths or plan.prefix.match(number):
-        return None
-    return f"+{digits}"
+def _international(number: str) -> str | None:
+    begin = number[1:4]
+    plan = _plan_of(begin) if begin.isdecimal() else None
+    return number if plan and len(number) in plan.sizes and plan.international.fullmatch(number) else None
 
 
 def _national(digits: str, region: str) -> str | None:
@@ -58,7 +57,7 @@ def _national(digits: str, region: str) -> str | None:
         return None
     prefix = plan.prefix.match(digits)
     number = digits[prefix.end() :] if prefix else digits
-    return _international(f"{plan.code}{number}") if plan.valid.fullmatch(number) else None
+    return _international(f"+{plan.code}{number}") if plan.valid.fullmatch(number) else None
 
 
 @cache
@@ -87,12 +86,15 @@ def _plan(code: int) -> _Plan:
     assert metadata is not None  # noqa: S101  # the code is the library's
     general = metadata.general_desc
     assert general is not None  # noqa: S101
+    prefix = _pattern(metadata.national_prefix_for_parsing)
+    front = f"+{code}"
     return _Plan(
         code=str(code),
-        prefix=_pattern(metadata.national_prefix_for_parsing),
-        lengths=frozenset(general.possible_length),
+        prefix=prefix,
         idd=_pattern(metadata.international_prefix),
         valid=_valid(general, _kinds(metadata)),
+        international=re.compile(rf"{re.escape(front)}(?!{prefix.pattern})[0-9]+"),
+        sizes=frozenset(range(_MAX_E164_CHARS + 1)).intersection(len(front) + n for n in general.possible_length),
     )
 
 

@@ -93,27 +93,28 @@ class ShortWay:
         members = astuple(raw)
         if any(compress(members, self._unwanted)) or not any(members[2:]):
             return False
-        return all(map(_are_distinct, members[3:]))
+        several = [values for values in members[3:] if len(values) > 1]
+        return all(map(_are_distinct, several))
 
     def _phones(self, raw: Sequence[WirePhone]) -> tuple[tuple[WirePhone, ...], tuple[str, ...]]:
         phones: list[WirePhone] = []
+        numbers: list[str] = []
         forms: list[str] = []
         for phone in raw:
             if phone.features not in _FEATURES or phone.contexts not in _CONTEXTS or phone.pref not in _PREFS:
                 raise _UnsureError
-            number, extension, e164, form = self._number(phone)
+            plain = None if phone.extension else plain_e164(phone.number, self._region)
+            number, extension, e164, form = (plain, "", True, plain) if plain else self._stored(phone)
             phones.append(WirePhone(number, extension, e164, phone.features, phone.contexts, phone.pref, phone.label))
+            numbers.append(number)
             if form:
                 forms.append(form)
-        if not _are_distinct([(phone.number, phone.extension) for phone in phones]):
+        if not _are_distinct(numbers):  # with two extensions they may be two: that is rare
             raise _UnsureError
         return tuple(phones), tuple(forms)
 
-    def _number(self, phone: WirePhone) -> tuple[str, str, bool, str | None]:
+    def _stored(self, phone: WirePhone) -> tuple[str, str, bool, str | None]:
         """Number, extension and whether it is in E.164, as `stored_phone` answers, and its normal form."""
-        plain = None if phone.extension else plain_e164(phone.number, self._region)
-        if plain:
-            return plain, "", True, plain
         clean = stored_phone(phone.number, phone.extension, self._region)
         if clean is None:
             raise _UnsureError

@@ -14,7 +14,9 @@ from contactsync.activities.sanitizing.markup import has_markup
 from contactsync.activities.sanitizing.plain import is_plain_line
 
 _ASCII: Final = bytes(range(0x20, 0x7F))
+_BACKSLASH, _LESS_THAN, _AMPERSAND = b"\\<&"  # numbers: bytes are asked for a number in a twentieth of the time
 _NEEDLESS_SPACE: Final = re.compile(rb' (?:[ "]|(?<=" ))')
+_EMPTY: Final = re.compile(b'""')
 _BLANK_OR_JOINING: Final = re.compile("[\u1100-\u11ff\u3164\uffa0]")
 """Letters that are blank, and those that become one with their neighbours (a test tries every letter)."""
 
@@ -26,8 +28,8 @@ _LINE: Final = re.compile(
 
 def are_clean(json: bytes, raw: WireContact) -> bool:
     """Whether `sanitize` would certainly leave every text of `raw`, which was read from `json`, as it is."""
-    texts = json if b"\\" not in json else _without_escapes(json, raw)
-    if texts is None or _NEEDLESS_SPACE.search(texts) or b'""' in texts:
+    texts = _without_escapes(json, raw) if _BACKSLASH in json else json
+    if texts is None or _NEEDLESS_SPACE.search(texts) or _EMPTY.search(texts):
         return False
     return (are_plain(texts) or is_plain_line(texts.decode())) and _are_short(texts, raw)
 
@@ -37,7 +39,7 @@ def squeezed(json: bytes) -> bytes:
 
     As it is where there is more to look at than spaces.
     """
-    if b"\\" in json or b'"separator"' in json or len(json) > MAX_READ_CHARS:
+    if _BACKSLASH in json or b'"separator"' in json or len(json) > MAX_READ_CHARS:
         return json
     return _LINE.sub(_with_single_spaces, json)
 
@@ -52,7 +54,7 @@ def _without_escapes(json: bytes, raw: WireContact) -> bytes | None:
     if b"\\\\" in json or json.count(b"\\n") != _line_breaks(raw):
         return None
     texts = json.replace(b'\\"', b"'").replace(b"\\n", b" ")
-    return None if b"\\" in texts else texts
+    return None if _BACKSLASH in texts else texts
 
 
 def _line_breaks(raw: WireContact) -> int:
@@ -65,7 +67,7 @@ def are_plain(texts: bytes) -> bool:
     letters = texts.translate(None, _ASCII).decode()
     if letters and not (letters.isalpha() and is_normalized("NFC", letters) and not _BLANK_OR_JOINING.search(letters)):
         return False
-    return not ((b"<" in texts or b"&" in texts) and has_markup(texts.decode()))
+    return not ((_LESS_THAN in texts or _AMPERSAND in texts) and has_markup(texts.decode()))
 
 
 def _are_short(texts: bytes, raw: WireContact) -> bool:
