@@ -179,6 +179,21 @@ def _full_name(line: Line, draft: _Draft) -> None:
 def _name(line: Line, draft: _Draft) -> None:
     if draft.components or "PHONETIC" in line.params:
         return
+    if (components := plain_components(line.value)) is None:
+        components = any_components(line)
+    draft.components = components
+
+
+def plain_components(value: str) -> tuple[WireNameComponent, ...] | None:
+    """`any_components` of a name without lists and escapes that has nothing behind its prefixes; None of any other."""
+    parts = value.split(";")
+    if "," in value or "\\" in value or any(parts[4:]):
+        return None
+    return tuple(WireNameComponent(kind, part) for kind, part in zip(NAME_PARTS, parts, strict=False) if part.strip())
+
+
+def any_components(line: Line) -> tuple[WireNameComponent, ...]:
+    """The components of a name."""
     parts = [[item for item in part if item.strip()] for part in line.components()]
     parts += [[]] * (len(NAME_PARTS) - len(parts))
     surnames2, generations = parts[5], parts[6]
@@ -189,7 +204,7 @@ def _name(line: Line, draft: _Draft) -> None:
         parts[6] = [item for item in credentials if item.strip().lower() in GENERATIONS]
         credentials = [item for item in credentials if item.strip().lower() not in GENERATIONS]
     parts[4] = credentials
-    draft.components = tuple(
+    return tuple(
         WireNameComponent(kind=kind, value=item) for kind, part in zip(NAME_PARTS, parts, strict=False) for item in part
     )
 

@@ -89,8 +89,11 @@ def lines_of(card: bytes | str, wanted: Collection[str]) -> list[Line]:
     version = "3.0"
     lines: list[Line] = []
     for logical in logical_lines(_text(card)):
-        split = _split_head(logical)
-        if split is None:
+        head, _, value = logical.partition(":")
+        if head in wanted and value and value.isascii():  # neither group nor parameters, as most lines are
+            lines.append(Line("", head, {}, value[:MAX_READ_CHARS], version))
+            continue
+        if (split := _split_head(logical)) is None:
             continue
         group, name, rest, value = split
         if name == "VERSION":

@@ -133,7 +133,7 @@ class Cards:
         return _Text(answer.body, answer.headers.get("etag", ""))
 
     async def _read_aside(self, answers: Sequence[Answer], etags: Mapping[str, str]) -> dict[str, Outcome]:
-        """`_read_all` in a thread, which takes 5 ms of each turn of the loop; what was asked for ahead is sent before."""
+        """`_read_all` in a thread, which takes 5 ms of each turn of the loop: what was asked for ahead leaves first."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
         return await asyncio.to_thread(self._read_all, answers, etags)

@@ -9,8 +9,8 @@ from contactsync.activities.sources.carddav_cards import Broken, Gone, Outcome
 from contactsync.activities.sources.carddav_listing import Listed
 from contactsync.activities.sources.source import Change, Changed, PageLimits, Removed, Unchanged, Unreadable
 
-_ROW_BYTES: Final = 64
-"""What a row takes beside its contact and its names."""
+_ROW_BYTES: Final = 48
+"""What a row takes in a page's body beside its contact and its names, or a little more."""
 
 _SECONDS: Final = 5.0
 """After so much work on a page no more is asked for: a worker that dies loses it."""
