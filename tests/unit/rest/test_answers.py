@@ -15,7 +15,7 @@ from contactsync.activities.contacts.contact import DEFAULT_FIELDS
 from contactsync.activities.sources import rest, rest_answers
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.limits import seconds_to_midnight
-from contactsync.activities.sources.query import QueryPage, Window
+from contactsync.activities.sources.query import Window
 from contactsync.activities.sources.registry import open_source
 from contactsync.activities.sources.replica import Replica
 from contactsync.activities.sources.rest_times import SECOND
@@ -276,26 +276,6 @@ async def test_clock_total_and_cap() -> None:
     assert (first.clock, first.total, first.is_capped) == (1_772_368_496 * SECOND, 99, False)
     assert (len(second.records), second.is_capped) == (4, False)
     assert (len(third.records), third.is_capped, third.token) == (2, True, None)
-
-
-@pytest.mark.parametrize(
-    ("there_are", "pages"), [(0, [0]), (3, [3, 0]), (4, [4, 0]), (6, [4, 2]), (8, [4, 4]), (99, [4, 4])]
-)
-async def test_whole_pages_under_a_cap(there_are: int, pages: list[int]) -> None:
-    """Where only whole pages can be asked for, none is that would not fit under the cap; few records are no cap."""
-    changes = {"params": {"since": "{since}"}, "cap": 11, "pagination": {"kind": "page", "param": "p"}, "page_size": 4}
-
-    def reply(seen: Seen) -> Reply:
-        at = (int(seen.one("p") or 0) - 1) * 4
-        return Reply({"items": [{"id": n} for n in range(at, min(at + 4, there_are))]})
-
-    found: list[QueryPage] = []
-    async with api(reply) as there, opened(described(there.url, changes=changes)) as source:
-        while not found or found[-1].token is not None:
-            token = found[-1].token if found else None
-            found.append(await source.changes_page(Window(0), token, FIRST))
-    assert [len(page.records) for page in found] == pages
-    assert found[-1].is_capped == (there_are > 4)
 
 
 async def test_clock_of_the_file() -> None:

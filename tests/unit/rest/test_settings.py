@@ -129,6 +129,13 @@ def test_what_is_refused(tables: Settings, place: str, says: str) -> None:
     assert says in found[place]
 
 
+def test_a_small_cap_over_pages_of_any_size() -> None:
+    """Where a page may be asked for that is as short as what is left under the cap, the cap may be any."""
+    pages = {"kind": "cursor", "param": "after", "next": "next"}
+    listing = {"path": "contacts", "records": "items", "size_param": "n", "pagination": pages}
+    validate_settings("rest", described(URL, list=listing, changes={"params": {"s": "{since}"}, "cap": 7}))
+
+
 def test_http_to_another_machine_needs_leave() -> None:
     """Who knows what http means may say so; to this machine nobody needs to."""
     validate_settings("rest", described("http://api.example", allow_http=True))
