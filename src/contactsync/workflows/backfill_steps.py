@@ -1,6 +1,6 @@
 """The activities of a backfill as a whole; those of its pages are `page_steps`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from temporalio import workflow
@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         PageSteps,
         priority_of,
     )
+    from contactsync.workflows.task_room import TaskRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,12 @@ class BackfillSteps:
     """The activities of one backfill."""
 
     ref: BackfillRef
+    room: TaskRoom = field(default_factory=TaskRoom)
 
     def pages(self, ticket: BackfillTicket, part: int) -> PageSteps:
         """The activities of a part's pages."""
         ref = PartRef(backfill_id=self.ref.backfill_id, epoch=ticket.epoch, part=part)
-        return PageSteps(self.ref.tenant_id, self.ref.connection_id, ticket.cutoff_epoch, part=ref)
+        return PageSteps(self.ref.tenant_id, self.ref.connection_id, ticket.cutoff_epoch, self.room, part=ref)
 
     async def open(self, opening_id: UUID, *, plan: bool) -> BackfillTicket:
         """See `Backfilling.open_backfill`."""

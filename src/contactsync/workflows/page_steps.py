@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         PageResult,
         PartRef,
     )
+    from contactsync.workflows.task_room import TaskRoom
 
 RETRY: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
@@ -59,12 +60,13 @@ class PageSteps:
     """The activities of one pass, or of one part of a backfill.
 
     `thorough`: a page that is being written is never left behind, so that no stage of a pass outlives it but a fetch,
-    which changes nothing. Runs that began before there was such a thing go on without it.
+    which changes nothing. Runs that began before there was such a thing go on without it. `room`: the workflow's.
     """
 
     tenant_id: UUID
     connection_id: UUID
     epoch: int
+    room: TaskRoom
     part: PartRef | None = None
     thorough: bool = True
 
@@ -91,6 +93,7 @@ class PageSteps:
 
     async def sanitize(self, page: Page) -> CleanPage:
         """See `Cleaning.sanitize_page`."""
+        await self.room.take(len(page.packed))
         return await workflow.execute_activity(
             SANITIZE_PAGE,
             page,
@@ -103,6 +106,7 @@ class PageSteps:
 
     async def upsert(self, clean: CleanPage) -> PageResult:
         """See `Storing.upsert_page`."""
+        await self.room.take(len(clean.packed))
         return await workflow.execute_activity(
             UPSERT_PAGE,
             clean,

@@ -1,6 +1,6 @@
 """The activities of a pass as a whole; those of its pages are `page_steps`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from temporalio import workflow
@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         PageSteps,
         priority_of,
     )
+    from contactsync.workflows.task_room import TaskRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,11 @@ class Steps:
 
     tenant_id: UUID
     connection_id: UUID
+    room: TaskRoom = field(default_factory=TaskRoom)
 
     def pages(self, ticket: PassTicket, *, thorough: bool) -> PageSteps:
         """The activities of the pass's pages."""
-        return PageSteps(self.tenant_id, self.connection_id, ticket.epoch, thorough=thorough)
+        return PageSteps(self.tenant_id, self.connection_id, ticket.epoch, self.room, thorough=thorough)
 
     async def open(self, pass_id: UUID) -> PassTicket:
         """Open a pass; see `Storing.open_pass`."""

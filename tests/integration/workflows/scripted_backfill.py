@@ -40,6 +40,7 @@ class BackfillScript:
 
     pages: Mapping[int, int] = field(default_factory=lambda: {0: 3, 1: 2, 2: 4})
     rows: int = 10
+    body: bytes = CONTACT
     window: int = 2
     rows_per_second: float | None = None
     is_known: bool = True
@@ -103,7 +104,7 @@ class BackfillScript:
             return waiting(request, self.waits_at.pop(place))
         self._running.add(place[0])
         self.most_at_once = max(self.most_at_once, len(self._running))
-        return Page(head=self._head(request, place), body=CONTACT)
+        return Page(head=self._head(request, place), body=self.body)
 
     @activity.defn(name=SANITIZE_PAGE)
     async def sanitize_page(self, page: Page) -> CleanPage:

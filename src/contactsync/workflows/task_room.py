@@ -1,0 +1,38 @@
+"""What one workflow task may ask for: Temporal takes it in one request, and ends a workflow that asks for more."""
+
+from datetime import timedelta
+from typing import Final
+
+from temporalio import workflow
+
+REQUEST_BYTES: Final = 4 * 1024 * 1024
+"""What Temporal takes in one request."""
+
+BODIES_BYTES: Final = 3_750_000
+"""Of that, for the bodies of pages as they are carried: sealing pads them by 3 %, and the rest is small. Two of the
+largest fit (`activities/pages.py`)."""
+
+ROOM: Final = "room-in-task"
+"""A patch: runs that began before there was such a thing ask for everything at once."""
+
+_MOMENT: Final = timedelta(milliseconds=1)
+
+
+class TaskRoom:
+    """How much room the workflow task under way has left; one for each run of a workflow."""
+
+    def __init__(self) -> None:
+        self._task = -1
+        self._taken = 0
+
+    async def take(self, size: int) -> None:
+        """Take room for a body of so many bytes; where there is none left, of a later workflow task."""
+        while not self._has(size) and workflow.patched(ROOM):
+            await workflow.sleep(_MOMENT)  # a timer ends this task; nothing else is sure to bring another one
+        self._taken += size
+
+    def _has(self, size: int) -> bool:
+        task = workflow.info().get_current_history_length()  # another one in each task
+        if task != self._task:
+            self._task, self._taken = task, 0
+        return not self._taken or self._taken + size <= BODIES_BYTES
