@@ -58,7 +58,7 @@ def is_true(value: JsonValue) -> bool:
     """Whether a flag is set: what is null, empty, zero or a word for no is not."""
     if isinstance(value, str):
         return value.strip().lower() not in _NO
-    return value not in (None, False, [], {})  # 0 equals False
+    return bool(value)
 
 
 def is_json(value: object) -> TypeGuard[JsonValue]:

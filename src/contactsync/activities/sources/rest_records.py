@@ -124,8 +124,8 @@ class Mapper:
         """The contact of what the expressions found, and of nothing else, so that an ETag of that stands for it."""
         members: dict[str, JsonValue] = {}
         try:
-            for (name, read), value in zip(self._reads, found, strict=True):
-                if value is not None and (member := read(value)):
+            for at, (name, read) in enumerate(self._reads):
+                if (value := found[at]) is not None and (member := read(value)):
                     members[name] = member
         except UnreadableContact as error:
             return error.reason
@@ -188,13 +188,10 @@ def _parts(table: object, names: Sequence[str]) -> tuple[list[str], Select]:
     return given, (lambda raw: [select(raw) for select in selects]) if selects else _nothing
 
 
-def _texts(names: Sequence[str], found: JsonValue) -> dict[str, str]:
+def _texts(names: Sequence[str], found: JsonValue) -> list[tuple[str, str]]:
     """What `_parts` found as texts, those that say something."""
-    texts: dict[str, str] = {}
-    for name, value in zip(names, found if isinstance(found, list) else (), strict=True):
-        if value is not None and (text := values.text_of(value)):
-            texts[name] = text
-    return texts
+    parts = enumerate(found if isinstance(found, list) else ())
+    return [(names[at], text) for at, value in parts if value is not None and (text := values.text_of(value))]
 
 
 def _name(table: FieldsTable) -> tuple[Select, Select]:
@@ -202,10 +199,10 @@ def _name(table: FieldsTable) -> tuple[Select, Select]:
 
     def name_of(found: JsonValue) -> JsonValue:
         texts = _texts(names, found)
-        full = texts.pop("full", "")
-        name: dict[str, JsonValue] = {"full": full} if full else {}
-        if texts:
-            name["components"] = [{"kind": kind, "value": text} for kind, text in texts.items()]
+        components: list[JsonValue] = [{"kind": kind, "value": text} for kind, text in texts if kind != "full"]
+        name: dict[str, JsonValue] = {} if len(components) == len(texts) else {"full": texts[0][1]}
+        if components:
+            name["components"] = components
         return name
 
     return parts_of, name_of
@@ -215,8 +212,8 @@ def _dates(table: FieldsTable) -> tuple[Select, Select]:
     names, parts_of = _parts(table.anniversaries, _DATES)
 
     def dates_of(found: JsonValue) -> JsonValue:
-        dates = _texts(names, found).items()
-        return [{"kind": kind, "date": date} for kind, text in dates if (date := normal_date(text))]
+        texts = _texts(names, found)
+        return [{"kind": kind, "date": date} for kind, text in texts if (date := normal_date(text))]
 
     return parts_of, dates_of
 

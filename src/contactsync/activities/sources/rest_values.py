@@ -105,9 +105,9 @@ def listed(make: Callable[[JsonValue], Made]) -> Callable[[JsonValue], JsonValue
     """
 
     def made_of(value: JsonValue) -> JsonValue:
-        if isinstance(value, str):
-            return [made] if (made := make(value)) else None
-        return [made for item in items_of(value) if (made := make(item)) is not None]
+        if isinstance(value, list):
+            return [made for item in items_of(value) if (made := make(item)) is not None]
+        return [made] if (value or value == 0) and (made := make(value)) else None
 
     return made_of
 
@@ -171,7 +171,8 @@ def address(item: JsonValue) -> Made:
         return _named("full", item)
     made: dict[str, JsonValue] = {}
     for name in _PLACES:
-        if (said := item.get(name)) is not None and (text := _lines(said)):
+        said = item.get(name)
+        if said is not None and (text := text_of(said) if isinstance(said, str) else _lines(said)):
             made[name] = text
     if len(made) < len(item):  # there is more
         _require_known(item, _ADDRESS)
