@@ -1,8 +1,8 @@
 """contactsync and vdirsyncer read the same address books of one Radicale.
 
 vdirsyncer copies cards to a folder as they are; contactsync does all that it does: Temporal, sealed payloads, cleaning,
-sealed rows, audit. Each side has users of its own, so that neither finds what the server kept for the other, and the
-server has read its cards before the first pass begins. After each pass the copies are looked at.
+sealed rows, audit. Each side has users of its own, so that neither finds what the server kept for the other. Before the
+first pass the server has read its cards and noted what sync tokens go by. After each pass the copies are looked at.
 
 Options: `cards`.
 """
@@ -61,7 +61,7 @@ class Book:
     contacts: Sequence[Contact]
 
     async def fill(self) -> Known:
-        """Put all cards there, and let the server read them."""
+        """Put all cards there, and have the server read them: all properties are asked for, its sync token too."""
         await self._put(self.contacts, range(len(self.contacts)))
         auth = httpx.BasicAuth(self.user, self.server.password(self.user))
         async with httpx.AsyncClient(auth=auth, timeout=600) as client:
