@@ -26,6 +26,7 @@ MAX_GROWTH: Final = 1000
 
 _NO: Final = frozenset({"", "0", "false", "no", "n", "null", "none"})
 _ESCAPES: Final = 12  # one character as JSON text: `\ud83d\ude00`
+_finite: Final = json.JSONEncoder(allow_nan=False)
 
 
 class NotEvaluable(Exception):
@@ -136,7 +137,7 @@ def _refuse_infinity(answer: object) -> None:
     Raises:
         ValueError: there is one.
     """
-    json.dumps(answer, allow_nan=False)
+    _finite.encode(answer)
 
 
 def _names(node: Node) -> frozenset[str]:
