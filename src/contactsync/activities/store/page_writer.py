@@ -9,10 +9,12 @@ from contactsync.activities.store.changes import Tombstone, Upsert
 from contactsync.activities.store.merging import Decision, Deed, Digests, Folded, Held, Plan, Stamp
 from contactsync.activities.store.records import (
     EMAIL,
+    NO_DIGEST,
     PHONE,
     QUARANTINE,
     content_macs,
     etag_macs,
+    packed,
     seal_contacts,
     source_indexes,
 )
@@ -70,8 +72,9 @@ def lookups_of(sealer: TenantSealer, kind: str, contacts: Iterable[tuple[UUID, S
 
 async def add_lookups(connection: Transaction, sealer: TenantSealer, emails: Lookups, phones: Lookups) -> None:
     """Contacts are found here from now on, at indexes of the newest epoch."""
-    if emails[0] or phones[0]:
-        await connection.execute(_SQL["add_lookups"], sealer.tenant_id, sealer.index_epoch, *emails, *phones)
+    columns = [column for indexes, ids in (emails, phones) for column in (packed(indexes), ids)]
+    if any(columns):
+        await connection.execute(_SQL["add_lookups"], sealer.tenant_id, sealer.index_epoch, *columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +124,10 @@ class PageWriter:
             [decision.contact_id for decision in decisions],
             [decision.digests.source_index for decision in decisions],
             self._sealed(decisions),
-            [decision.digests.content_mac for decision in decisions],
-            [decision.digests.etag_mac for decision in decisions],
+            packed(decision.digests.content_mac for decision in decisions),
+            packed(decision.digests.etag_mac for decision in decisions),
             [decision.folded.state.version if decision.folded.state else None for decision in decisions],
+            NO_DIGEST,
         )
         if rows_in(status) != len(decisions):
             raise DatabaseUnavailable(_RACED)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from contactsync.codecs.rows import TenantSealer
+from contactsync.codecs.rows import DIGEST_BYTES, TenantSealer
 from contactsync.errors import OpenRefused
 from contactsync.postgres import Row
 
@@ -15,6 +15,9 @@ CONTACT: Final = "contact"
 QUARANTINE: Final = "quarantine"
 EMAIL: Final = "email"
 PHONE: Final = "phone"
+
+NO_DIGEST: Final = bytes(DIGEST_BYTES)
+"""What stands for none in a column of digests."""
 
 _dump: Final = json.encoder.encode_basestring_ascii
 
@@ -48,6 +51,11 @@ def etag_macs(sealer: TenantSealer, etags: Iterable[tuple[str, str]]) -> list[by
     """The keyed digests of etags, each beside its source id. A raw one may be a plain hash of the card, and then can
     be searched for."""
     return sealer.indexes("etag", (f"{source_id}\0{etag}" for source_id, etag in etags))
+
+
+def packed(digests: Iterable[bytes | None]) -> bytes:
+    """Digests as one value, in their order, as queries take them; for None there are zeros."""
+    return b"".join([digest or NO_DIGEST for digest in digests])
 
 
 def content_mac(sealer: TenantSealer, index: bytes, content: bytes) -> bytes:

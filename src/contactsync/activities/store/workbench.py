@@ -12,7 +12,7 @@ from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.store.oauth_tokens import StoredTokens
 from contactsync.activities.store.records import etag_macs, source_indexes
 from contactsync.codecs.keys.ring import KeyRing
-from contactsync.codecs.rows import TenantSealer
+from contactsync.codecs.rows import DIGEST_BYTES, TenantSealer
 from contactsync.errors import CursorExpired
 from contactsync.postgres import Database, Transaction, load_queries
 
@@ -21,6 +21,7 @@ _TABLE: Final = "stash"
 _CHUNK: Final = 2_000
 """Source ids a query; between two, the worker's other work has its turn."""
 _STASHES_KEPT: Final = 8
+_PAIR: Final = 2 * DIGEST_BYTES
 
 
 class StoreWorkbench:
@@ -64,12 +65,11 @@ class StoreWorkbench:
         self, connection: Transaction, sealer: TenantSealer, etags: Sequence[tuple[str, str]]
     ) -> set[str]:
         # under the newest index only: what a rotation has yet to bring forward is read once more
-        names = [name for name, _ in etags]
-        digests = (source_indexes(sealer, self._connection_id, names), etag_macs(sealer, etags))
-        places: list[int] | None = await connection.fetchval(
-            _SQL["unchanged"], self._tenant_id, self._connection_id, *digests
-        )
-        return {names[place - 1] for place in places or ()}
+        indexes = source_indexes(sealer, self._connection_id, (name for name, _ in etags))
+        answer = await connection.fetchval(_SQL["held_etags"], self._tenant_id, self._connection_id, indexes)
+        held = _cut(answer or b"")
+        listed = zip(etags, indexes, etag_macs(sealer, etags), strict=True)
+        return {name for (name, _), index, mac in listed if index + mac in held}
 
     async def stash(self, parts: Sequence[bytes]) -> UUID:
         """See `Workbench`."""
@@ -92,6 +92,11 @@ class StoreWorkbench:
         if sealed is None:
             raise CursorExpired
         return sealer.open(_TABLE, _name(handle, index), sealed)
+
+
+def _cut(answer: bytes) -> frozenset[bytes]:
+    """The pairs of digests in an answer."""
+    return frozenset(answer[start : start + _PAIR] for start in range(0, len(answer), _PAIR))
 
 
 def _name(handle: UUID, index: int) -> str:

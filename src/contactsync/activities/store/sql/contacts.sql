@@ -1,4 +1,8 @@
 -- Contacts of one connection, a page at a time, and one contact by its address.
+--
+-- Digests that are written and not searched for come packed: one `bytea`, 16 bytes each (`records.packed`), since asyncpg
+-- takes most of a microsecond for each element of an array. What is searched for stays an array: as a constant, a plan knows
+-- how long it is, and looks an element up in a hash table where it reads more rows than were asked for.
 
 -- name: held
 -- What is held of the page's contacts; the columns are those of `merging.Held`.
@@ -14,9 +18,11 @@ INSERT INTO contactsync.contact (
     contact_id, source_index, sealed, content_mac, etag_mac, source_version, deleted_at
 )
 SELECT $1, $2, $3, $4, $5,
-    contact_id, source_index, sealed, content_mac, etag_mac, source_version, CASE WHEN sealed IS NULL THEN now() END
-FROM unnest($6::uuid[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bigint[])
-    AS page (contact_id, source_index, sealed, content_mac, etag_mac, source_version)
+    contact_id, source_index, sealed, nullif(substring($9 FROM at FOR 16), $12::bytea),
+    nullif(substring($10::bytea FROM at FOR 16), $12), source_version, CASE WHEN sealed IS NULL THEN now() END
+FROM ROWS FROM (
+    unnest($6::uuid[], $7::bytea[], $8::bytea[], $11::bigint[]), generate_series(1, octet_length($9::bytea), 16)
+) AS page (contact_id, source_index, sealed, source_version, at)
 
 -- name: change
 -- Changed contacts, and those that are gone (without a blob). The newest version wins, whoever comes last.
@@ -32,8 +38,13 @@ SET index_epoch = $3,
     merged_into = CASE WHEN page.sealed IS NULL THEN held.merged_into END,
     delete_held = CASE WHEN page.sealed IS NOT NULL AND held.delete_held > $4 THEN held.delete_held END,
     changed_at = now()
-FROM unnest($6::uuid[], $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bigint[])
-    AS page (contact_id, source_index, sealed, content_mac, etag_mac, source_version)
+FROM (
+    SELECT contact_id, source_index, sealed, nullif(substring($9 FROM at FOR 16), $12::bytea) AS content_mac,
+        nullif(substring($10::bytea FROM at FOR 16), $12) AS etag_mac, source_version
+    FROM ROWS FROM (
+        unnest($6::uuid[], $7::bytea[], $8::bytea[], $11::bigint[]), generate_series(1, octet_length($9::bytea), 16)
+    ) AS columns (contact_id, source_index, sealed, source_version, at)
+) AS page
 WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.source_index = page.source_index
     AND held.source_index = ANY ($7::bytea[])  -- else a plan may read the whole connection for each page
     AND held.contact_id = page.contact_id
@@ -83,11 +94,11 @@ WHERE tenant_id = $1
 -- name: add_lookups
 -- They are found here now.
 INSERT INTO contactsync.contact_lookup (tenant_id, epoch, kind, blind_index, contact_id)
-SELECT $1::uuid, $2::integer, 'email', blind_index, contact_id
-FROM unnest($3::bytea[], $4::uuid[]) AS email (blind_index, contact_id)
+SELECT $1::uuid, $2::integer, 'email', substring($3 FROM at FOR 16), contact_id
+FROM ROWS FROM (unnest($4::uuid[]), generate_series(1, octet_length($3::bytea), 16)) AS email (contact_id, at)
 UNION ALL
-SELECT $1::uuid, $2::integer, 'phone', blind_index, contact_id
-FROM unnest($5::bytea[], $6::uuid[]) AS phone (blind_index, contact_id)
+SELECT $1::uuid, $2::integer, 'phone', substring($5 FROM at FOR 16), contact_id
+FROM ROWS FROM (unnest($6::uuid[]), generate_series(1, octet_length($5::bytea), 16)) AS phone (contact_id, at)
 
 -- name: has_quarantine
 -- Whether anything of the connection is set aside. Most have nothing, and a page's indexes need not be sent then.

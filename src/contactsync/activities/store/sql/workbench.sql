@@ -1,12 +1,11 @@
 -- What the engine lends a source.
 
--- name: unchanged
--- The places in a listing, from 1, of those whose version tag is the one held; NULL: of none.
-SELECT array_agg(listed.place)
-FROM unnest($3::bytea[], $4::bytea[]) WITH ORDINALITY AS listed (source_index, etag_mac, place)
-JOIN contactsync.contact held USING (source_index, etag_mac)
-WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.deleted_at IS NULL
-    AND held.source_index = ANY ($3::bytea[])  -- else a plan may read the whole connection for each part of a listing
+-- name: held_etags
+-- Of those of a part of a listing that are held: the digests of their source ids and version tags, one after the other; NULL
+-- where there is none.
+SELECT string_agg(source_index || etag_mac, '')
+FROM contactsync.contact
+WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[]) AND deleted_at IS NULL
 
 -- name: stash
 -- Keeps a listing, in parts.
