@@ -1,26 +1,14 @@
 """How a contact is found by an address: what that reads."""
 
-import json
-from collections.abc import Iterator
-from typing import Final, TypedDict, cast
+from typing import Final
 
 from tests.integration.store.address_book import Book, upsert
+from tests.integration.store.plans import explained
 
 from contactsync.postgres import load_queries
 
 FIND: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")["find"]
 CONTACTS: Final = 300
-
-Node = TypedDict(
-    "Node", {"Node Type": str, "Relation Name": str, "Actual Loops": int, "Plans": list["Node"]}, total=False
-)
-
-
-def nodes(plan: Node) -> Iterator[Node]:
-    """A plan's nodes, from the top."""
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
 
 
 async def test_look_ups_of_a_tenant_that_statistics_do_not_know_are_read_once(book: Book) -> None:
@@ -29,8 +17,7 @@ async def test_look_ups_of_a_tenant_that_statistics_do_not_know_are_read_once(bo
     await book.commit(ticket, 1, [upsert(f"n{number}") for number in range(CONTACTS)])
     arguments = (book.ref.tenant_id, "email", [1], [bytes(16)])
     async with book.store.database.transaction(book.ref.tenant_id) as connection:
-        told = await connection.fetchval("EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) " + FIND, *arguments)
-    plan = cast("list[dict[str, Node]]", json.loads(told))[0]["Plan"]
-    scans = [node for node in nodes(plan) if node.get("Relation Name", "").startswith("contact_lookup")]
+        nodes = await explained(connection, FIND, *arguments)
+    scans = [node for node in nodes if node.get("Relation Name", "").startswith("contact_lookup")]
     assert scans
     assert {node.get("Actual Loops") for node in scans} <= {0, 1}

@@ -44,7 +44,7 @@ WHERE ($1::uuid IS NULL OR tenant_id = $1) AND (decided_at IS NULL OR NOT $2)
 ORDER BY opened_at, hold_id
 
 -- name: delete_held
--- Approved: what is still held is gone.
+-- Approved: what is still held is gone; its look-ups as in a sweep.
 WITH deleted AS (
     UPDATE contactsync.contact
     SET sealed = NULL, content_mac = NULL, etag_mac = NULL, source_version = NULL,
@@ -54,7 +54,7 @@ WITH deleted AS (
 ),
 unfound AS (
     DELETE FROM contactsync.contact_lookup
-    WHERE tenant_id = $1 AND contact_id IN (SELECT contact_id FROM deleted)
+    WHERE tenant_id = $1 AND contact_id = ANY (ARRAY(SELECT contact_id FROM deleted))
 )
 SELECT count(*) FROM deleted
 

@@ -10,7 +10,8 @@ FROM contactsync.contact
 WHERE tenant_id = $1 AND connection_id = $2 AND deleted_at IS NULL
 
 -- name: sweep
--- They are gone.
+-- They are gone. Their look-ups are found by their ids, whatever statistics say: joined, each of a tenant's look-ups may be
+-- compared with each of the contacts.
 WITH swept AS (
     UPDATE contactsync.contact
     SET sealed = NULL, content_mac = NULL, etag_mac = NULL, source_version = NULL, observed = greatest(observed, $5),
@@ -21,7 +22,7 @@ WITH swept AS (
 ),
 unfound AS (
     DELETE FROM contactsync.contact_lookup
-    WHERE tenant_id = $1 AND contact_id IN (SELECT contact_id FROM swept)
+    WHERE tenant_id = $1 AND contact_id = ANY (ARRAY(SELECT contact_id FROM swept))
 )
 SELECT count(*) FROM swept
 
