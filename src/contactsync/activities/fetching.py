@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from temporalio import activity
 
-from contactsync.activities.gathering import GATHERING, Gathered, Gathering
+from contactsync.activities.gathering import GATHERING, Gathered, Gathering, Onward
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import FETCH_PAGE, ConnectionRef, FetchRequest, Page, PageHead
 from contactsync.activities.pages import raw_body, raw_records
@@ -153,6 +153,7 @@ class Fetching:
         as_of = await Passes(self.database).swept_generation(job.ref) if part else 0
         reread = part is None and _reads_anew(cursor, job.mask, job.request.page)
         gathered = Gathered(limits, self.gathering)
+        onward = Onward(gathered, allowance.goes_on)
         reach = Reach(self.database, self.ring, self.addresses, self.secrets)
         lent = reach.source(
             job.connection,
@@ -161,6 +162,7 @@ class Fetching:
             part=part,
             reread=reread or job.is_first,
             named=gathered.named,
+            wants_more=onward.ahead,
         )
         async with lent as source:
             asked = cursor if part or not self._lists_anew(job, source.capabilities) else None
@@ -168,27 +170,25 @@ class Fetching:
             after = await self._after(job, Place(cursor, asked, reread, job.trail), page)
             gathered.begin(page)
             if after.first == job.is_first:
-                after = await self._gather(job, source, gathered, after, allowance)
+                after = await self._gather(job, source, onward, after, allowance.meter)
         return Fetched(gathered.whole(), after, as_of)
 
-    async def _gather(
-        self, job: Job, source: Source, gathered: Gathered, after: Cursor, allowance: Allowance
-    ) -> Cursor:
+    async def _gather(self, job: Job, source: Source, onward: Onward, after: Cursor, meter: Meter) -> Cursor:
         """Adds what else fits; the cursor that follows it. What fails is left to the next fetch, which begins there."""
-        while gathered.has_room():
+        while onward.gathered.has_room():
             try:
-                if not await allowance.goes_on():
+                if not await onward.in_turn():
                     break
                 page = await source.fetch(after.source, self._limits_of(job.connection))
-                if not gathered.is_alike(page):
+                if not onward.gathered.is_alike(page):
                     break
                 following = await self._after(job, Place.after(after), page)
             except SourceThrottled as throttled:
-                _heed(allowance.meter, throttled)
+                _heed(meter, throttled)
                 break
             except Exception:  # noqa: BLE001  # whatever it is, what was read before it is worth keeping
                 break
-            if not gathered.takes(page):
+            if not onward.gathered.takes(page):
                 break
             after = following
         return after

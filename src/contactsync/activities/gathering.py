@@ -5,7 +5,7 @@ docs/sync.md says when a page is full.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple
@@ -94,6 +94,21 @@ class Gathered:
         another = self._largest._replace(size=round(self._largest.size * _MARGIN))
         return self._weight.plus(another).fits(self._limits, self._gathering.listed)
 
+    def expects(self, records: int, size: int) -> bool:
+        """Whether there will be room for another page once one is in that is not read yet, of which this is known.
+
+        It takes care rather than risk a request for nothing: of a first page it thinks the worst, and as little time
+        must have passed as two more pages like the slowest may take.
+        """
+        now = self._gathering.timer()
+        longest = max(self._longest, now - self._last)
+        if now - self._began + 2 * longest >= self._gathering.seconds:
+            return False
+        likely = self._largest if self._pages else Weight(records, records, size)
+        another = likely.at_least(Weight(0, records))
+        both = another.plus(another)._replace(size=round(2 * another.size * _MARGIN))
+        return self._weight.plus(both).fits(self._limits, self._gathering.listed)
+
     def is_alike(self, page: FetchedPage) -> bool:
         """Whether the next page belongs to the same listing, or to none as these do."""
         return not page.restarted and page.full == self._pages[0].full
@@ -119,6 +134,26 @@ class Gathered:
             downloaded=sum(page.downloaded for page in self._pages),
             total=totals[-1] if totals else None,
         )
+
+
+class Onward:
+    """Whether a fetch goes on to one more page of its source than were `gathered`. The `leave` of the account's budget
+    is taken once for each: when the source would ask for it `ahead` of its turn, or else `in_turn`."""
+
+    def __init__(self, gathered: Gathered, leave: Callable[[], Awaitable[bool]]) -> None:
+        self.gathered = gathered
+        self._leave = leave
+        self._is_given = False
+
+    async def ahead(self, records: int, size: int) -> bool:
+        """See `Workbench.wants_more`."""
+        self._is_given = self.gathered.expects(records, size) and await self._leave()
+        return self._is_given
+
+    async def in_turn(self) -> bool:
+        """Whether the next page may be fetched now."""
+        is_given, self._is_given = self._is_given, False
+        return is_given or await self._leave()
 
 
 def _bytes_of(change: Change) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import UUID
 
 from contactsync.activities.contacts.contact import Fields
@@ -16,6 +17,12 @@ from contactsync.activities.store.directory import Connection, NewConnection
 from contactsync.activities.store.workbench import StoreWorkbench
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.postgres import Database
+
+
+class WantsMore(Protocol):
+    """See `Workbench.wants_more`."""
+
+    async def __call__(self, records: int, size: int) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +44,18 @@ class Reach:
         part: PartRef | None = None,
         reread: bool = False,
         named: Set[str] = frozenset(),
+        wants_more: WantsMore | None = None,
     ) -> AsyncGenerator[Source]:
         """The connection's source, to be entered. With `reread` nothing counts as held already: all bodies are read.
-        So it is with the contacts that are `named`, which may become more while the source is read.
+        So it is with the contacts that are `named`, which may become more while the source is read. `wants_more` says
+        whether it will be read on; None: that is not known.
 
         Raises:
             SettingsError, SecretUnavailable.
         """
         ref = ConnectionRef(tenant_id=connection.tenant_id, connection_id=connection.connection_id)
         bench = StoreWorkbench(self.database, self.ring, ref, meter, self.addresses, part=part, secrets=self.secrets)
-        lent = Lent(bench, None if reread else named)
+        lent = Lent(bench, None if reread else named, wants_more)
         credentials = await credentials_of(connection, self.secrets)
         async with open_source(connection.kind, connection.settings, credentials, fields, lent) as source:
             yield source
@@ -59,9 +68,10 @@ class Lent:
     counts, of which what was held before the first one says nothing.
     """
 
-    def __init__(self, bench: Workbench, anew: Set[str] | None) -> None:
+    def __init__(self, bench: Workbench, anew: Set[str] | None, wants_more: WantsMore | None = None) -> None:
         self._bench = bench
         self._anew = anew
+        self.wants_more = wants_more or bench.wants_more
         self.meter = bench.meter
         self.addresses = bench.addresses
         self.tokens = bench.tokens

@@ -58,13 +58,14 @@ class PagedSettings(SourceSettings):
 @dataclass(slots=True)
 class Script:
     """What the source answers: `answer` gets the cursor it is asked with. `asked` are those cursors. `looks_up`: what
-    is held as it is listed is called unchanged."""
+    is held as it is listed is called unchanged. `asks_ahead`: for the page after one, if it is wanted."""
 
     answer: Callable[[bytes | None], FetchedPage]
     can: Capabilities = field(default_factory=lambda: Capabilities(tokens=True, tombstones=True))
     cards: Mapping[str, str] = field(default_factory=dict[str, str])  # id → note, listed with etags of their own
     asked: list[bytes | None] = field(default_factory=list[bytes | None])
     looks_up: bool = False
+    asks_ahead: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -91,6 +92,7 @@ class Paged:
         self._script = script
         self._fields = fields
         self._workbench = workbench
+        self._early: bytes | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -112,9 +114,12 @@ class Paged:
     async def fetch(self, cursor: bytes | None, limits: PageLimits) -> FetchedPage:
         """See `Source`."""
         del limits
-        self._script.asked.append(cursor)
-        self._workbench.meter.count()
+        if cursor is None or cursor != self._early:
+            self._ask(cursor)
         page = self._script.answer(cursor)
+        if self._script.asks_ahead and not page.done and await self._workbench.wants_more(len(page.changes), 0):
+            self._early = page.cursor
+            self._ask(page.cursor)
         if self._script.looks_up:
             return replace(page, changes=tuple(await told_once(self._workbench, page.changes)))
         if not page.full or not self._script.cards:
@@ -122,6 +127,10 @@ class Paged:
         held = await self._workbench.unchanged(dict.fromkeys(self._script.cards, "as ever"))
         changes = tuple(self._change(name, note, name in held) for name, note in self._script.cards.items())
         return FetchedPage(changes, page.cursor, page.done, page.full, page.restarted)
+
+    def _ask(self, cursor: bytes | None) -> None:
+        self._script.asked.append(cursor)
+        self._workbench.meter.count()
 
     def _change(self, name: str, note: str, is_held: bool) -> Change:
         if is_held:

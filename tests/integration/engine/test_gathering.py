@@ -32,9 +32,13 @@ def names_on(page: Page) -> list[str]:
     return [record.id for record in load_raw(page.body)]
 
 
-async def test_pages_are_gathered_to_the_end(prepare: Prepare) -> None:
+either_way = pytest.mark.parametrize("asks_ahead", [False, True], ids=["in turn", "ahead"])
+
+
+@either_way
+async def test_pages_are_gathered_to_the_end(prepare: Prepare, asks_ahead: bool) -> None:
     """One activity brings a whole pass where it fits into a page."""
-    script = Script(three_pages)
+    script = Script(three_pages, asks_ahead=asks_ahead)
     bench = await prepare(script)
     bench.gathering = GATHERING
     page = await bench.fetch()
@@ -43,9 +47,11 @@ async def test_pages_are_gathered_to_the_end(prepare: Prepare) -> None:
     assert script.asked == [None, b"1", b"2"]
 
 
-async def test_a_full_page_leaves_the_rest_to_the_next(prepare: Prepare) -> None:
+@either_way
+async def test_a_full_page_leaves_the_rest_to_the_next(prepare: Prepare, asks_ahead: bool) -> None:
     """The cursor goes on where the page ended; both belong to one listing, of which nothing was held."""
-    bench = await prepare(Script(three_pages))
+    script = Script(three_pages, asks_ahead=asks_ahead)
+    bench = await prepare(script)
     bench.gathering, bench.limits = GATHERING, PageLimits(rows=2)
     first = await bench.fetch()
     last = await bench.fetch(2, first.head.cursor)
@@ -54,6 +60,7 @@ async def test_a_full_page_leaves_the_rest_to_the_next(prepare: Prepare) -> None
     sealer = await bench.ring.tenant_sealer(bench.ref.tenant_id)
     cursor = open_cursor(sealer, bench.ref.connection_id, first.head.cursor)
     assert (cursor.source, cursor.full, cursor.first, cursor.trail.pages) == (b"2", True, True, 2)
+    assert script.asked == [None, b"1", b"2"]
 
 
 Answer = Callable[[bytes | None], FetchedPage]
@@ -116,14 +123,16 @@ async def test_each_page_of_the_source_is_watched(prepare: Prepare) -> None:
     assert len(script.asked) < 10
 
 
-async def test_a_rate_is_kept_inside_a_page(prepare: Prepare) -> None:
-    """A request that the account's budget does not allow yet is left to the next fetch, which is told to wait."""
-    script = Script(three_pages)
+@either_way
+async def test_a_rate_is_kept_inside_a_page(prepare: Prepare, asks_ahead: bool) -> None:
+    """A request that the account's budget does not allow yet is left to the next fetch, which is told to wait; each
+    one is charged once."""
+    script = Script(three_pages, asks_ahead=asks_ahead)
     bench = await prepare(script, per_second=0.001, burst=2)
     bench.gathering = GATHERING
     page = await bench.fetch()
     assert (names_on(page), script.asked) == (["a", "b"], [None, b"1"])
-    assert (await bench.fetch(2, page.head.cursor)).head.wait_seconds > 900
+    assert 900 < (await bench.fetch(2, page.head.cursor)).head.wait_seconds <= 1_000
 
 
 async def test_a_part_of_a_backfill_is_gathered_too(prepare: Prepare) -> None:

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from contactsync.activities.gathering import GATHERING, Gathered, Gathering
+from contactsync.activities.gathering import GATHERING, Gathered, Gathering, Onward
 from contactsync.activities.pages import BODY_BYTES, raw_body, raw_records
 from contactsync.activities.sources.source import Change, Changed, FetchedPage, Moved, PageLimits, Removed, Unchanged
 
@@ -114,3 +114,45 @@ def test_a_full_page_fits_its_body(size: int, name: str) -> None:
             break
     body = raw_body(raw_records(pages.whole().changes))
     assert (body.quarantined, len(body.content) < BODY_BYTES) == (0, True)
+
+
+def test_a_page_behind_the_one_under_way_is_expected() -> None:
+    """If that one and another like it would still fit; of a first one nothing is known but what its answer holds."""
+    begun = Gathered(PageLimits(rows=6, bytes=10_000), GATHERING)
+    assert begun.expects(3, 0)
+    assert not begun.expects(4, 0)
+    assert not begun.expects(1, 5_000)
+    two = page(changed("a", "b"))
+    assert gathered(two, limits=PageLimits(rows=6)).expects(2, 0)
+    assert not gathered(two, two, limits=PageLimits(rows=6)).expects(2, 0)
+
+
+def test_what_is_unchanged_is_expected_to_go_on() -> None:
+    """The page under way is thought to be as the largest so far, with as many records as it has."""
+    same, limits = page([Unchanged("a"), Unchanged("b")]), PageLimits(rows=2)
+    assert gathered(same, limits=limits).expects(2, 0)
+    assert not gathered(same, limits=limits).expects(4, 0)
+
+
+def test_nothing_is_expected_when_the_time_may_end() -> None:
+    """The page under way and another one must have time, if both took as long as the slowest so far."""
+    assert gathered(page([]), gathering=at(0.0, 1.0, 2.0)).expects(1, 0)
+    assert not gathered(page([]), gathering=at(0.0, 2.0, 2.5)).expects(1, 0)
+    assert not Gathered(PageLimits(), at(0.0, 2.0)).expects(1, 0)
+
+
+async def test_leave_is_taken_once_for_each_page() -> None:
+    """Ahead or in turn; what was given ahead is for the next page, and for no other one."""
+    leaves = iter([True, False, False, True])
+
+    async def leave() -> bool:
+        return next(leaves)
+
+    onward = Onward(gathered(page(changed("a"))), leave)
+    assert await onward.ahead(1, 0)
+    assert await onward.in_turn()
+    assert not await onward.in_turn()
+    assert not await onward.ahead(1, 0)
+    assert await onward.in_turn()
+    assert next(leaves, None) is None
+    assert not await Onward(Gathered(PageLimits(rows=1), GATHERING), leave).ahead(1, 0)

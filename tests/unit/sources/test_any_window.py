@@ -60,9 +60,9 @@ def able(chosen: Habits) -> Habits:
 class History:
     """A provider, a replica of it, and what happens to both."""
 
-    def __init__(self, chosen: Habits, rows: int) -> None:
+    def __init__(self, chosen: Habits, rows: int, *, is_eager: bool = False) -> None:
         self.provider = Provider(chosen)
-        self.replica = Replica()
+        self.replica = Replica(is_eager=is_eager)
         self.limits = PageLimits(rows=rows)
         self.source = windowed(self.provider, self.replica, self.provider.clock)
         self.is_between = True

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from contactsync.activities.contacts.contact import Fields
-from contactsync.activities.sources.carddav_ahead import asked_ahead
+from contactsync.activities.sources.ahead import asked_ahead
 from contactsync.activities.sources.carddav_batches import Batch, BatchSize, batches
 from contactsync.activities.sources.carddav_cards import Cards
 from contactsync.activities.sources.carddav_cursor import (

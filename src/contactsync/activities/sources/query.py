@@ -69,7 +69,8 @@ class Window:
 class QueryPage:
     """One answer. `token` asks for the next page (None: this was the last); `is_capped`: the source ends its answer
     here although there is more, as one that never answers more than 10,000 records. `clock`: the source's own time
-    at the answer, where it says so. `total`: records in all, where it says so."""
+    at the answer, where it says so. `total`: records in all, where it says so. `size`: bytes of the answer.
+    """
 
     records: tuple[Record, ...]
     token: bytes | None
@@ -80,6 +81,7 @@ class QueryPage:
     """`token` is the decimal number of records before the next page, so that pages shift when records come, go or
     change. The engine asks with smaller numbers too, to see whether they did; where only whole pages can be asked for,
     the answer begins with the page that holds that record."""
+    size: int = 0
 
 
 class QuerySource(Protocol):

@@ -58,7 +58,7 @@ class Pass:
 
 @dataclass(slots=True)
 class Replica:
-    """Contacts by source id; also a `Workbench`."""
+    """Contacts by source id; also a `Workbench`. `is_eager`: it always wants one more page."""
 
     contacts: dict[str, Contact] = field(default_factory=dict[str, Contact])
     etags: dict[str, str] = field(default_factory=dict[str, str])
@@ -68,12 +68,18 @@ class Replica:
     addresses: AddressRules = field(default_factory=lambda: AddressRules(("127.0.0.0/8", "::1/128")))
     tokens: Tokens = field(default_factory=MemoryTokens)
     secrets: Secrets = field(default_factory=Secrets)
+    is_eager: bool = False
     _listed: set[str] = field(default_factory=set[str])
     _stashes: dict[UUID, tuple[bytes, ...]] = field(default_factory=dict[UUID, tuple[bytes, ...]])
 
     async def unchanged(self, etags: Mapping[str, str]) -> frozenset[str]:
         """See `Workbench.unchanged`."""
         return frozenset(name for name, etag in etags.items() if self.etags.get(name) == etag)
+
+    async def wants_more(self, records: int, size: int) -> bool:
+        """See `Workbench.wants_more`."""
+        del records, size
+        return self.is_eager
 
     async def stash(self, parts: Sequence[bytes]) -> UUID:
         """See `Workbench.stash`."""

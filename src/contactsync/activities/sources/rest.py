@@ -5,7 +5,7 @@ What is here asks one page at a time and keeps no rule of cursors: `windows.py` 
 
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -54,12 +54,13 @@ _MOST_PARTS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """An answer before its records are read. `token` as in `QueryPage`."""
+    """An answer before its records are read. `token` and `size` as in `QueryPage`."""
 
     records: list[JsonValue] = field(repr=False)
     found: Found = field(repr=False)
     token: bytes | None
     is_offset: bool
+    size: int
 
 
 class RestSource:
@@ -145,7 +146,7 @@ class RestSource:
         answer = await self._send(request_of(self._settings.url, query, position, limits.rows))
         found = self._judge.found(answer, query, position)
         following = found.following.token(counts=query.counts) if found.following else None
-        return RawPage(found.records, found, following, is_offset=query.counts)
+        return RawPage(found.records, found, following, is_offset=query.counts, size=len(answer.body))
 
     def _read(self, page: RawPage) -> QueryPage:
         return QueryPage(
@@ -155,6 +156,7 @@ class RestSource:
             clock=page.found.clock,
             total=page.found.total,
             is_offset=page.is_offset,
+            size=page.size,
         )
 
     async def _send(self, request: Request) -> Answer:
@@ -201,5 +203,8 @@ async def open_rest(
 ) -> AsyncGenerator[Source]:
     """Opens an account; see `SourceFactory`."""
     chosen = RestSettings.model_validate(settings)
-    async with open_rest_query(chosen, credentials, fields, workbench) as query:
-        yield windowed(query, workbench)
+    async with (
+        open_rest_query(chosen, credentials, fields, workbench) as query,
+        aclosing(windowed(query, workbench)) as source,
+    ):
+        yield source

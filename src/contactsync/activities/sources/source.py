@@ -166,6 +166,14 @@ class Workbench(Protocol):
         """Those source ids whose stored etag equals the given one (no body needs to be downloaded for them)."""
         ...
 
+    async def wants_more(self, records: int, size: int) -> bool:
+        """Whether the page after the one under way will be fetched at once, so that it may be asked for already.
+
+        What the one under way holds is not known yet: its answer has so many records, and bytes (0: unknown). Yes is
+        the leave to send one further request.
+        """
+        ...
+
     async def stash(self, parts: Sequence[bytes]) -> UUID:
         """Keep parts of a listing, sealed, until the pass ends; returns the handle to put into a cursor."""
         ...

@@ -3,6 +3,7 @@
 It is a digest of all that is kept of a record, and as opaque as any ETag: the store keeps a keyed digest of it.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
@@ -15,6 +16,8 @@ FORMAT: Final = b"2"
 """Raise it when contacts are cleaned differently, so that every record is cleaned once more."""
 
 _CHARS: Final = 32
+_TURN: Final = 100
+"""Records that are read at a time; between two turns, what is asked for ahead goes out and comes in."""
 
 
 async def told_once(workbench: Workbench, listed: Sequence[Listed | Change]) -> list[Change]:
@@ -29,7 +32,12 @@ async def told_once(workbench: Workbench, listed: Sequence[Listed | Change]) -> 
         if isinstance(change, Listed | Changed) and change.etag and named[change.source_id] == 1
     }
     held = await workbench.unchanged(etags) if etags else frozenset[str]()
-    return [Unchanged(change.source_id) if change.source_id in held else _read(change) for change in tagged]
+    told: list[Change] = []
+    for start in range(0, len(tagged), _TURN):
+        turn = tagged[start : start + _TURN]
+        told += [Unchanged(change.source_id) if change.source_id in held else _read(change) for change in turn]
+        await asyncio.sleep(0)
+    return told
 
 
 def etag_of(kept: bytes) -> str:

@@ -8,8 +8,9 @@ the rules; they are in `window_marks.py` and `window_rules.py`, and nothing of t
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
+from contactsync.activities.sources.ahead import Ahead
 from contactsync.activities.sources.query import Instant, QueryPage, QuerySource, Window
 from contactsync.activities.sources.source import (
     Capabilities,
@@ -17,7 +18,6 @@ from contactsync.activities.sources.source import (
     Changed,
     FetchedPage,
     PageLimits,
-    Source,
     SourceInfo,
     Unchanged,
     Unreadable,
@@ -42,18 +42,30 @@ from contactsync.errors import CursorExpired, SourceMisbehaved
 _BEGINNINGS: Final = 3
 
 
-def windowed(query: QuerySource, workbench: Workbench, clock: Callable[[], float] = time.time) -> Source:
-    """The source that `query` answers for. `clock` gives epoch seconds."""
+def windowed(query: QuerySource, workbench: Workbench, clock: Callable[[], float] = time.time) -> "WindowedSource":
+    """The source that `query` answers for; close it (`aclosing`). `clock` gives epoch seconds."""
     return WindowedSource(query, workbench, clock)
 
 
+class _Question(NamedTuple):
+    """A page that is asked for: where the pass stands before it, and what bounds it."""
+
+    state: State
+    limits: PageLimits
+
+
 class WindowedSource:
-    """See `windowed`."""
+    """See `windowed`. While a page is looked up and read the next one is asked for, if the workbench wants it."""
 
     def __init__(self, query: QuerySource, workbench: Workbench, clock: Callable[[], float]) -> None:
         self._query = query
         self._workbench = workbench
         self._clock = clock
+        self._ahead = Ahead(self._ask)
+
+    async def aclose(self) -> None:
+        """Give up what was asked for and not fetched."""
+        await self._ahead.aclose()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -99,7 +111,7 @@ class WindowedSource:
         restarted = known is None or (known.walk is None and _lists(state))
         for _ in range(_BEGINNINGS):
             try:
-                asked = await self._ask(state, limits)
+                asked = await self._ahead.answer(_Question(state, limits))
                 return await self._answered(state, asked, limits, restarted=restarted)
             except CursorExpired:
                 onward = resumed(state)
@@ -127,11 +139,12 @@ class WindowedSource:
         answer = await answering
         return Asked(answer, before, self._now(), answer.records)
 
-    async def _ask(self, state: State, limits: PageLimits) -> Asked:
-        assert state.walk is not None  # noqa: S101 - a page is asked for inside a walk
-        ask = partial(self._ask_query, state.walk, limits)
+    async def _ask(self, question: _Question) -> Asked:
+        walk = question.state.walk
+        assert walk is not None  # noqa: S101 - a page is asked for inside a walk
+        ask = partial(self._ask_query, walk, question.limits)
         before = self._now()
-        answer, unread = await ask_anchored(ask, state.walk)
+        answer, unread = await ask_anchored(ask, walk)
         return Asked(answer, before, self._now(), unread)
 
     async def _ask_query(self, walk: Walk, limits: PageLimits, token: bytes | None) -> QueryPage:
@@ -141,6 +154,8 @@ class WindowedSource:
 
     async def _answered(self, state: State, asked: Asked, limits: PageLimits, *, restarted: bool) -> FetchedPage:
         following = advance(state, asked, Setting(self.capabilities, self._now(), self._parts))
+        if following.walk and await self._workbench.wants_more(len(asked.unread), asked.answer.size):
+            self._ahead.begin(_Question(following, limits))
         told = await told_once(self._workbench, [record.change for record in asked.unread])
         pages = cut(told, limits)
         if len(pages) > 1:

@@ -50,6 +50,11 @@ class NoWorkbench:
         """Nothing is held."""
         return frozenset[str]() if etags else frozenset()
 
+    async def wants_more(self, records: int, size: int) -> bool:
+        """A check reads one page."""
+        del records, size
+        return False
+
     async def stash(self, parts: Sequence[bytes]) -> UUID:
         """Never called by a check."""
         self._refuse(parts)

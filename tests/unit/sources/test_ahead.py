@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from contactsync.activities.sources.carddav_ahead import asked_ahead
+from contactsync.activities.sources.ahead import Ahead, asked_ahead
 
 
 class Asked:
@@ -94,3 +94,15 @@ async def test_an_error_comes_in_its_turn() -> None:
             if taken == 2:
                 with pytest.raises(OSError, match="2"):
                     await anext(answered)
+
+
+async def test_another_thing_is_wanted_than_was_asked_for() -> None:
+    """Then what was asked for is given up before the other is asked for: two are never under way at once."""
+    asked = Asked()
+    async with aclosing(Ahead(asked.ask)) as ahead:
+        asked.may.clear()
+        ahead.begin(1)
+        await asked.waits.wait()
+        asked.may.set()
+        assert await ahead.answer(2) == "2"
+    assert asked.log == ["ask 1", "give up 1", "ask 2", "answer 2"]
