@@ -71,6 +71,11 @@ class StoreWorkbench:
         listed = zip(etags, indexes, etag_macs(sealer, etags), strict=True)
         return {name for (name, _), index, mac in listed if index + mac in held}
 
+    async def wants_more(self, records: int, size: int) -> bool:
+        """Who fetches knows, not the store."""
+        del records, size
+        return False
+
     async def stash(self, parts: Sequence[bytes]) -> UUID:
         """See `Workbench`."""
         sealer = await self._ring.tenant_sealer(self._tenant_id)
