@@ -39,7 +39,8 @@ async def test_no_more_slots_than_there_are() -> None:
     slots = SharedSlots(2, _yes)
     permits = [await slots.reserve_slot(ASKING) for _ in range(2)]
     waiting = [asyncio.create_task(slots.reserve_slot(ASKING)) for _ in range(2)]
-    await asyncio.sleep(0)  # both begin to wait
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in waiting)
     for permit in permits:
         _release(slots, permit)
     assert len(set(await asyncio.gather(*waiting))) == 2
