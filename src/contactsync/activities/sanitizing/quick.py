@@ -91,10 +91,10 @@ class ShortWay:
     def _is_wanted(self, raw: WireContact) -> bool:
         """Whether it says something beside `uid` and `kind`, all of it is to be kept, and nothing is said twice."""
         members = astuple(raw)
-        if any(compress(members, self._unwanted)) or not any(members[2:]):
-            return False
-        several = [values for values in members[3:] if len(values) > 1]
-        return all(map(_are_distinct, several))
+        for values in members[3:]:
+            if len(values) > 1 and not _are_distinct(values):
+                return False
+        return any(members[2:]) and not any(compress(members, self._unwanted))
 
     def _phones(self, raw: Sequence[WirePhone]) -> tuple[tuple[WirePhone, ...], tuple[str, ...]]:
         phones: list[WirePhone] = []
