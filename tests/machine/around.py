@@ -9,7 +9,7 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from contactsync import faults
-from contactsync.activities.messages import UPSERT_PAGE, CleanPage
+from contactsync.activities.messages import UPSERT_IN_TURN, UPSERT_PAGE, CleanPage
 from contactsync.errors import DatabaseUnavailable
 
 POINTS: Final = (faults.TRANSACTION_BEGUN, faults.TRANSACTION_COMMITS, faults.TRANSACTION_COMMITTED)
@@ -117,7 +117,7 @@ class _Activities(ActivityInboundInterceptor):
         self._around = around
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  # the base's
-        if activity.info().activity_type == UPSERT_PAGE:
+        if activity.info().activity_type in {UPSERT_PAGE, UPSERT_IN_TURN}:
             page: object = input.args[0]
             assert isinstance(page, CleanPage)
             await self._around.before(page)

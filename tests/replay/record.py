@@ -112,6 +112,19 @@ async def quiet_pages(environment: WorkflowEnvironment) -> WorkflowHistory:
         return await handle.fetch_history()
 
 
+async def two_writes(environment: WorkflowEnvironment) -> WorkflowHistory:
+    """A page that waits while the one before is written, and one that gave up waiting."""
+    script = Script(pages=5, hold_writing=asyncio.Event(), early_at={3})
+    async with syncing(environment, script, next_due=None) as handle:
+        await until(lambda: script.in_turn == [2])
+        await handle.query(ConnectionSync.progress)
+        if script.hold_writing is not None:
+            script.hold_writing.set()
+        await until(lambda: len(script.written) == 5)
+        await handle.execute_update(ConnectionSync.sync_now)
+        return await handle.fetch_history()
+
+
 async def patience_and_decisions(environment: WorkflowEnvironment) -> WorkflowHistory:
     """A page that has to wait, pages without end, and deletions that are held and decided on."""
     script = Script(pages=2, waits=[60.0], fails_at={2: SourceLoops()}, hold_id=uuid4(), held=3)
@@ -208,6 +221,7 @@ SKIPPING: tuple[Scenario, ...] = (
     continued_as_new,
     carried_on,
     quiet_pages,
+    two_writes,
     patience_and_decisions,
     backfill_completed,
     backfill_paused_and_mended,

@@ -16,6 +16,7 @@ OPEN_PASS: Final = "open_pass"  # noqa: S105  # a walk of a source, not a passwo
 FETCH_PAGE: Final = "fetch_page"
 SANITIZE_PAGE: Final = "sanitize_page"
 UPSERT_PAGE: Final = "upsert_page"
+UPSERT_IN_TURN: Final = "upsert_in_turn"
 CLOSE_PASS: Final = "close_pass"  # noqa: S105
 SET_PAUSED: Final = "set_paused"
 DECIDE_DELETES: Final = "decide_deletes"
@@ -148,6 +149,7 @@ class PageResult(Message):
     counts: Counts
     done: bool
     redo: bool = False  # nothing was written: a complete listing has swept since the page was fetched; fetch it again
+    early: bool = False  # nothing was written: the page before is not committed yet; write it when that one is
 
 
 class ClosePass(ConnectionRef):

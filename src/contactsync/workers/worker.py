@@ -87,6 +87,7 @@ def make_worker(
             cleaning.sanitize_page,
             storing.open_pass,
             storing.upsert_page,
+            storing.upsert_in_turn,
             storing.close_pass,
             storing.set_paused,
             storing.decide_deletes,

@@ -39,10 +39,13 @@ class LockstepWalk:
         try:
             is_done = await self._walk()
         except (Exception, asyncio.CancelledError):  # not GeneratorExit: a run that is dropped may wait for nothing
-            await self._steps.abandon(self._unneeded(), self._writing)
+            await self._let_go()
             raise
-        await self._steps.abandon(self._unneeded(), self._writing)
+        await self._let_go()
         return is_done
+
+    async def _let_go(self) -> None:
+        await self._steps.abandon(self._unneeded(), () if self._writing is None else (self._writing,))
 
     async def _walk(self) -> bool:
         while (page := await self._page()) is not None:

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contactsync.activities.messages import (
         FETCH_PAGE,
         SANITIZE_PAGE,
+        UPSERT_IN_TURN,
         UPSERT_PAGE,
         CleanPage,
         FetchRequest,
@@ -104,11 +105,11 @@ class PageSteps:
             priority=self._priority,
         )
 
-    async def upsert(self, clean: CleanPage) -> PageResult:
-        """See `Storing.upsert_page`."""
+    async def upsert(self, clean: CleanPage, *, waits: bool = False) -> PageResult:
+        """See `Storing.upsert_page`; `waits`: `Storing.upsert_in_turn`."""
         await self.room.take(len(clean.packed))
         return await workflow.execute_activity(
-            UPSERT_PAGE,
+            UPSERT_IN_TURN if waits else UPSERT_PAGE,
             clean,
             result_type=PageResult,
             start_to_close_timeout=PAGE,
@@ -118,17 +119,14 @@ class PageSteps:
         )
 
     async def abandon(
-        self, unneeded: Iterable[asyncio.Task[object]], writing: "asyncio.Task[PageResult] | None" = None
+        self, unneeded: Iterable[asyncio.Task[object]], writing: Iterable[asyncio.Task[PageResult]] = ()
     ) -> None:
-        """Cancel what is not needed, let a write end, and wait for all; how they end does not matter any more."""
-        tasks = [*unneeded]
-        for task in tasks:
+        """Cancel what is not needed, let writes end, and wait for all; how they end does not matter any more."""
+        needed = [*writing] if self.thorough else []
+        cancelled = [*unneeded] if self.thorough else [*unneeded, *writing]
+        for task in cancelled:
             task.cancel()
-        if writing is not None:
-            if not self.thorough:
-                writing.cancel()
-            tasks.append(writing)
-        for task in tasks:
+        for task in (*cancelled, *needed):
             with suppress(ActivityError, asyncio.CancelledError):
                 await task
 

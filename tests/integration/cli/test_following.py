@@ -32,6 +32,7 @@ async def leaving_in_mid_pass(site: Site, monkeypatch: pytest.MonkeyPatch) -> As
             cleaning.sanitize_page,
             storing.open_pass,
             storing.upsert_page,
+            storing.upsert_in_turn,
             storing.close_pass,
             storing.set_paused,
         ],

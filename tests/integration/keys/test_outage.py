@@ -82,7 +82,7 @@ class AtPage(Interceptor):
         return _Acting(next, self._begun)
 
     async def _begun(self, activity: str) -> None:
-        if activity != "upsert_page":
+        if activity not in {"upsert_page", "upsert_in_turn"}:
             return
         self._left -= 1
         if self._left == 0:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID, uuid4
 
-from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.enums.v1 import EventType, IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
@@ -85,6 +85,7 @@ async def syncing(environment: WorkflowEnvironment, script: Script, **args: obje
         script.fetch_page,
         script.sanitize_page,
         script.upsert_page,
+        script.upsert_in_turn,
         script.close_pass,
         script.set_paused,
         script.decide_deletes,
@@ -144,6 +145,21 @@ async def backfilling(
         finally:
             with suppress(RPCError):  # most have ended
                 await handle.terminate()
+
+
+async def failure_in(handle: Handle) -> None:
+    """Wait until the history tells of an activity that failed for good."""
+    failed = EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED
+    async with asyncio.timeout(20):
+        while failed not in {event.event_type for event in (await handle.fetch_history()).events}:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def scheduled_in(handle: Handle) -> list[str]:
+    """The activities that the history tells of, in order."""
+    events = (await handle.fetch_history()).events
+    scheduled = [event.activity_task_scheduled_event_attributes.activity_type.name for event in events]
+    return [name for name in scheduled if name]
 
 
 async def until(condition: Callable[[], bool]) -> None:

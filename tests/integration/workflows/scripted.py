@@ -15,6 +15,7 @@ from contactsync.activities.messages import (
     OPEN_PASS,
     SANITIZE_PAGE,
     SET_PAUSED,
+    UPSERT_IN_TURN,
     UPSERT_PAGE,
     CleanPage,
     ClosePass,
@@ -89,6 +90,12 @@ class Script:
     held: int = 0
     quiet: frozenset[int] = frozenset()  # pages without contacts
     cleaned: list[int] = field(default_factory=list[int])
+    in_turn: list[int] = field(default_factory=list[int])
+    early_at: set[int] = field(default_factory=set[int])
+    writing_fails: dict[int, ContactSyncError] = field(default_factory=dict[int, ContactSyncError])
+    cleaning_fails: dict[int, ContactSyncError] = field(default_factory=dict[int, ContactSyncError])
+    gives_up: bool = False
+    turned: asyncio.Condition = field(default_factory=asyncio.Condition)
     decisions: list[DecideDeletes] = field(default_factory=list[DecideDeletes])
 
     @activity.defn(name=OPEN_PASS)
@@ -147,17 +154,44 @@ class Script:
     @activity.defn(name=SANITIZE_PAGE)
     async def sanitize_page(self, page: Page) -> CleanPage:
         self.cleaned.append(page.head.page)
+        if page.head.page in self.cleaning_fails:
+            raise self.cleaning_fails.pop(page.head.page)
         return CleanPage(head=page.head, body=page.body)
 
     @activity.defn(name=UPSERT_PAGE)
     async def upsert_page(self, page: CleanPage) -> PageResult:
         if self.hold_writing is not None:
             await self.hold_writing.wait()
-        self.events.append(f"write {page.head.page}")
-        self.written.append(page.head.page)
-        self.cursor, self.page = page.head.cursor, page.head.page
-        counts = Counts(pages=1, added=page.head.changes, held=self.held if self.hold_id else 0)
-        return PageResult(counts=counts, done=page.head.done)
+        if page.head.page in self.writing_fails:
+            raise self.writing_fails.pop(page.head.page)
+        return await self._written(page.head)
+
+    @activity.defn(name=UPSERT_IN_TURN)
+    async def upsert_in_turn(self, page: CleanPage) -> PageResult:
+        self.in_turn.append(page.head.page)
+        if page.head.page in self.early_at:
+            self.early_at.discard(page.head.page)
+            return PageResult(counts=Counts(), done=False, early=True)
+        async with self.turned:
+            await self.turned.wait_for(lambda: self.gives_up or self.page >= page.head.page - 1)
+        if self.gives_up:
+            return PageResult(counts=Counts(), done=False, early=True)
+        return await self._written(page.head)
+
+    async def give_up(self) -> None:
+        """Pages wait for their turn no longer."""
+        self.gives_up = True
+        async with self.turned:
+            self.turned.notify_all()
+
+    async def _written(self, head: PageHead) -> PageResult:
+        self.events.append(f"write {head.page}")
+        self.written.append(head.page)
+        self.cursor, self.page = head.cursor, head.page
+        async with self.turned:
+            self.turned.notify_all()
+        counts = Counts(pages=1, added=head.changes, held=self.held if self.hold_id else 0)
+        return PageResult(counts=counts, done=head.done)
 
     @activity.defn(name=CLOSE_PASS)
     async def close_pass(self, request: ClosePass) -> None:

@@ -3,10 +3,9 @@
 import asyncio
 from datetime import timedelta
 
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
-from tests.integration.workflows.running import Handle, result_of, syncing, until
+from tests.integration.workflows.running import failure_in, result_of, syncing, until
 from tests.integration.workflows.scripted import Script
 
 from contactsync.activities.messages import PauseRequest
@@ -52,21 +51,13 @@ async def test_pages_before_an_error_of_the_source_are_written(environment: Work
     script = Script(pages=9, hold_writing=asyncio.Event(), fails_at={3: SourceAddressWrong()})
     async with syncing(environment, script) as handle:
         asking = asyncio.create_task(handle.execute_update(ConnectionSync.sync_now))
-        await _failure_in(handle)
+        await failure_in(handle)
         await handle.query(ConnectionSync.progress)
         assert script.hold_writing is not None
         script.hold_writing.set()
         result = await asking
     assert (result.outcome, result.counts.pages, script.closed) == ("SourceAddressWrong", 2, ["SourceAddressWrong"])
     assert script.written == [1, 2]
-
-
-async def _failure_in(handle: Handle) -> None:
-    """Wait until the history tells of an activity that failed for good."""
-    failed = EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED
-    async with asyncio.timeout(20):
-        while failed not in {event.event_type for event in (await handle.fetch_history()).events}:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def test_only_pages_with_contacts_are_cleaned(environment: WorkflowEnvironment) -> None:

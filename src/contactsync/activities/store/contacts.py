@@ -18,10 +18,11 @@ from contactsync.activities.store.merging import Stamp, observation
 from contactsync.activities.store.passes import advance, lock_to_work, pass_so_far, set_swept
 from contactsync.activities.store.records import EMAIL, PHONE, QUARANTINE, HeldContact, open_contact
 from contactsync.activities.store.sweeping import Sweep, drop_stashes
+from contactsync.activities.store.turns import answered, has_turn, kept
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.rows import TenantSealer
-from contactsync.errors import ContactNotFound, StalePass
+from contactsync.errors import ContactNotFound
 from contactsync.postgres import Database, Row, Transaction, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
@@ -59,13 +60,26 @@ class Contacts:
         """
         return await with_sealer(self._database, self._ring, head.tenant_id, partial(self._commit, head, changes))
 
-    async def _commit(self, head: PageHead, changes: Sequence[CleanChange], sealer: TenantSealer) -> PageResult:
+    async def commit_in_turn(self, head: PageHead, changes: Sequence[CleanChange]) -> PageResult:
+        """`commit` of a page while the one before is under way: it is prepared at once and waits for its turn.
+
+        `early`, and nothing written, if that takes too long.
+        """
+        return await with_sealer(
+            self._database, self._ring, head.tenant_id, partial(self._commit, head, changes, waits=True)
+        )
+
+    async def _commit(
+        self, head: PageHead, changes: Sequence[CleanChange], sealer: TenantSealer, *, waits: bool = False
+    ) -> PageResult:
         page = prepare(sealer, head.connection_id, changes)
+        if waits and not await has_turn(self._database, head):
+            return PageResult(counts=Counts(), done=False, early=True)
         head = head.model_copy(update={"cursor": renew_cursor(sealer, head.connection_id, head.cursor)})
         async with self._database.transaction(head.tenant_id) as connection:
             await hold_epochs(connection, sealer)
             progress = await lock_to_work(connection, head)
-            earlier = _answered(progress, head)
+            earlier = answered(progress, head)
             if earlier is not None:
                 return earlier
             guard = await _guard(connection, head, progress)
@@ -73,7 +87,7 @@ class Contacts:
             counts = counts.plus(await _end(connection, head, guard)) if head.done else counts
             counts = counts.model_copy(update={"pages": 1, "downloaded": head.downloaded})
             result = PageResult(counts=counts, done=head.done)
-            await advance(connection, head, progress["pass_id"], result, guard.tally)
+            await advance(connection, head, progress["pass_id"], kept(progress, result), guard.tally)
             await append(connection, head.tenant_id, AuditKind.PAGE_COMMITTED, WORKER, _detail(head, result))
         return result
 
@@ -176,21 +190,6 @@ class Contacts:
             )
             for row in rows
         )
-
-
-def _answered(progress: Row, head: PageHead) -> PageResult | None:
-    """What the page was answered when it was committed; None if it is the next to be committed.
-
-    Raises:
-        StalePass: it is neither.
-    """
-    if head.epoch != progress["epoch"]:
-        raise StalePass
-    if head.page == progress["page"] and progress["result"] is not None:
-        return PageResult.model_validate_json(progress["result"])
-    if head.page != progress["page"] + 1 or not progress["open"]:
-        raise StalePass
-    return None
 
 
 async def _guard(connection: Transaction, head: PageHead, progress: Row) -> DeleteGuard:

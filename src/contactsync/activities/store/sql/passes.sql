@@ -10,6 +10,12 @@ JOIN contactsync.tenant t USING (tenant_id)
 WHERE p.tenant_id = $1 AND p.connection_id = $2
 FOR UPDATE OF p
 
+-- name: place
+-- The same in short, for a page that waits for its turn.
+SELECT epoch, page, open
+FROM contactsync.progress
+WHERE tenant_id = $1 AND connection_id = $2
+
 -- name: get_progress
 -- The same for a reader, with the time of the last pass that reached the source's present.
 SELECT p.epoch, p.pass_id, p.page, p.open, p.cursor IS NOT NULL AS started, p.cursor_full, p.generation, c.paused,
