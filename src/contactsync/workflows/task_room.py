@@ -6,11 +6,11 @@ from typing import Final
 from temporalio import workflow
 
 REQUEST_BYTES: Final = 4 * 1024 * 1024
-"""What Temporal takes in one request."""
+"""What Temporal takes in one request, and writes in one transaction."""
 
-BODIES_BYTES: Final = 3_750_000
-"""Of that, for the bodies of pages as they are carried: sealing pads them by 3 %, and the rest is small. Two of the
-largest fit (`activities/pages.py`)."""
+BODIES_BYTES: Final = 1_950_000
+"""Of that, for the bodies of pages as they are carried; one of the largest fits (`activities/pages.py`). Half of a
+transaction may be taken by results that arrive while a task is worked on, and sealing pads bodies by 3 %."""
 
 ROOM: Final = "room-in-task"
 """A patch: runs that began before there was such a thing ask for everything at once."""
