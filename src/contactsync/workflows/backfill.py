@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from contactsync.workflows.backfill_steps import BackfillSteps
     from contactsync.workflows.page_steps import outcome_of
     from contactsync.workflows.page_walk import walk_pages
-    from contactsync.workflows.run_bounds import is_long
+    from contactsync.workflows.run_bounds import LANES, has_room_for_lanes, is_crowded, is_long
     from contactsync.workflows.state_attribute import State, tell_state
 
 COMPLETED: Final = "completed"
@@ -73,6 +73,7 @@ class Backfill:
         self._phase: Literal["opening", "running", "closing", "ended"] = "opening"
         self._resumed = 0
         self._waiting_until: float | None = None
+        self._lanes = 0
 
     @workflow.run
     async def run(self, args: BackfillArgs) -> BackfillResult:  # noqa: ARG002  # `__init__` has them
@@ -114,7 +115,8 @@ class Backfill:
 
     def should_stop(self) -> bool:
         """See `Guide`."""
-        return self._paused is not None or self._trouble is not None or self._should_continue_as_new()
+        is_disturbed = self._paused is not None or self._trouble is not None
+        return is_disturbed or self._should_continue_as_new() or self._is_crowded()
 
     def delay(self) -> float:
         """See `Guide`."""
@@ -187,17 +189,29 @@ class Backfill:
         return ticket
 
     async def _walk(self, ticket: BackfillTicket) -> None:
-        """Walk the parts that are not done, `window` of them side by side."""
+        """Walk the parts that are not done, `window` of them side by side, or as many as a history has room for."""
+        self._lanes = 0
         waiting = deque(part for part in ticket.parts if not part.done)
         await asyncio.gather(*(self._lane(ticket, waiting) for _ in range(min(ticket.window, len(waiting)))))
 
     async def _lane(self, ticket: BackfillTicket, waiting: deque[PartTicket]) -> None:
+        if not self._has_room_for_lane() and workflow.patched(LANES):
+            await workflow.wait_condition(self._has_room_for_lane)
+        self._lanes += 1
         while waiting and not self.should_stop():
             part = waiting.popleft()
             try:
                 await walk_pages(self._steps.pages(ticket, part.part), self, part.page, part.cursor)
             except ActivityError as error:
                 self._note(error)
+        self._lanes -= 1
+
+    def _has_room_for_lane(self) -> bool:
+        return not self._lanes or has_room_for_lanes(self._lanes + 1, self._steps.room.largest)
+
+    def _is_crowded(self) -> bool:
+        size = workflow.info().get_current_history_size()
+        return is_crowded(self._lanes, self._steps.room.largest, size) and workflow.patched(LANES)
 
     def _note(self, error: ActivityError) -> None:
         """Remember what stopped a part; the others stop after the pages under way."""

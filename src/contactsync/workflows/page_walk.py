@@ -29,7 +29,7 @@ PAGES_AHEAD: Final = "pages-ahead"
 IN_TURN: Final = "upsert-in-turn"
 """A patch: runs that began before there was such a thing begin to write a page when the one before is written."""
 
-_AHEAD: Final = 2
+MOST_AHEAD: Final = 2
 """Pages that are fetched and not yet being written, above which no other is asked for: they stand in memory. One that
 waits for its turn is still among them."""
 
@@ -97,6 +97,7 @@ class PageWalk:
                 if not await self._wait(fetched.head.wait_seconds):
                     return
                 continue
+            self._steps.room.saw(len(fetched.packed))
             self._guide.fetched(fetched.head)
             self._ahead.append(asyncio.create_task(self._cleaned(fetched)))
             page, cursor = fetched.head.page, fetched.head.cursor
@@ -115,7 +116,7 @@ class PageWalk:
         return True
 
     def _has_room(self) -> bool:
-        return len(self._ahead) + len(self._writes) - bool(self._writes) < _AHEAD
+        return len(self._ahead) + len(self._writes) - bool(self._writes) < MOST_AHEAD
 
     async def _wait(self, seconds: float) -> bool:
         await self._guide.wait(max(seconds, LEAST_WAIT_SECONDS))

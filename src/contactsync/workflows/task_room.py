@@ -22,8 +22,14 @@ class TaskRoom:
     """How much room the workflow task under way has left; one for each run of a workflow."""
 
     def __init__(self) -> None:
+        self.largest = 0
+        """Bytes of the largest page that was fetched."""
         self._task = -1
         self._taken = 0
+
+    def saw(self, size: int) -> None:
+        """A page of so many bytes was fetched."""
+        self.largest = max(self.largest, size)
 
     async def take(self, size: int) -> None:
         """Take room for a body of so many bytes; where there is none left, of a later workflow task."""

@@ -54,6 +54,15 @@ async def test_parts_that_are_fetched_at_once_are_handed_on_one_after_the_other(
     await replayer.replay_workflow(history)
 
 
+async def test_more_parts_than_a_history_has_room_for(environment: WorkflowEnvironment) -> None:
+    """Eight parts at a time of the largest pages would be more than Temporal lets a run become: it ends none of them,
+    since fewer go at a time, and a run ends where it has to."""
+    script = BackfillScript(pages=dict.fromkeys(range(2 * PARTS), 2), window=2 * PARTS, body=LARGE)
+    async with backfilling(environment, script) as handle:
+        assert (await handle.result()).outcome == "completed"
+    assert sorted(script.written) == [(part, page) for part in range(2 * PARTS) for page in (1, 2)]
+
+
 async def test_a_pass_of_such_pages(environment: WorkflowEnvironment) -> None:
     """A page is handed on while the one before it is: each is written once, in its order."""
     script = Script(pages=2, body=LARGE)
