@@ -40,7 +40,7 @@ async def test_p05_a_pass_that_dies_at_95_percent_goes_on_there(ground: Ground) 
     """A first listing of 40 pages: no page that was committed is fetched again, and each contact is added once."""
     async with ground.place(PEOPLE, page_rows=PAGE_ROWS) as place:
         asked = place.beside(place.finished())
-        requests = await _dies_far_along(place, "upsert_page.starts")
+        requests = await _dies_far_along(place, "fetch_page.starts")
         async with place.heir():
             result = await _ended(asked, place, requests)
         assert result.outcome == "completed"
