@@ -17,7 +17,7 @@ PATIENCE_SECONDS: Final = 2.0
 """So long a page waits for the one before: longer than most commits take, and no longer than an activity's slot may be
 held for one that has died."""
 
-_LOOK_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.02
 
 
 class _Kept(PageResult):
