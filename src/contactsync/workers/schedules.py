@@ -86,13 +86,13 @@ async def keeping_schedules(
         TemporalUnavailable, TemporalRefused: what is missing could not be made.
     """
     there = [each for each in planned if not await _made(client, each, task_queue)]
-    correcting = asyncio.create_task(_correct_in_time(client, task_queue, there))
+    ensuring = asyncio.create_task(_ensure_in_time(client, task_queue, there))
     try:
         yield
     finally:
-        correcting.cancel()
+        ensuring.cancel()
         with suppress(asyncio.CancelledError):
-            await correcting
+            await ensuring
 
 
 async def ensure_schedules(client: Client, task_queue: str, planned: Sequence[Planned]) -> None:
@@ -107,17 +107,17 @@ async def ensure_schedules(client: Client, task_queue: str, planned: Sequence[Pl
             await _correct(client, each, task_queue)
 
 
-async def _correct_in_time(client: Client, task_queue: str, planned: Sequence[Planned]) -> None:
+async def _ensure_in_time(client: Client, task_queue: str, planned: Sequence[Planned]) -> None:
     for each in planned:
         wait = _FIRST_WAIT_SECONDS
-        while not await _is_corrected(client, each, task_queue):
+        while not await _is_ensured(client, task_queue, each):
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311  # so that not all ask at once
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
 
-async def _is_corrected(client: Client, planned: Planned, task_queue: str) -> bool:
+async def _is_ensured(client: Client, task_queue: str, planned: Planned) -> bool:
     try:
-        await _correct(client, planned, task_queue)
+        await ensure_schedules(client, task_queue, [planned])  # by now it may be missing, too
     except TemporalError as error:
         log.warning("a schedule is not brought up to date yet", schedule_id=planned.schedule_id, code=error.code)
         return False
