@@ -119,7 +119,7 @@ async def _is_ensured(client: Client, task_queue: str, planned: Planned) -> bool
     try:
         await ensure_schedules(client, task_queue, [planned])  # by now it may be missing, too
     except TemporalError as error:
-        log.warning("a schedule is not brought up to date yet", schedule_id=planned.schedule_id, code=error.code)
+        log.warning("a schedule is not brought up to date yet", operation=planned.name, code=error.code)
         return False
     return True
 
