@@ -11,6 +11,8 @@ from typing import Final
 TRANSACTION_BEGUN: Final = "transaction.begun"
 TRANSACTION_COMMITS: Final = "transaction.commits"
 TRANSACTION_COMMITTED: Final = "transaction.committed"
+TURN_AWAITED: Final = "turn.awaited"
+TURN_CAME: Final = "turn.came"
 HEARTBEAT_DUE: Final = "heartbeat.due"
 HEARTBEAT_SENT: Final = "heartbeat.sent"
 

@@ -34,30 +34,34 @@ from temporalio.worker import (
 
 from contactsync import faults, postgres
 from contactsync.activities import heartbeat
-from contactsync.activities.messages import BackfillRef, FetchRequest
+from contactsync.activities.messages import BackfillRef, CleanPage, FetchRequest
 from contactsync.codecs.payloads.framing import Framed
 from contactsync.errors import ContactSyncError
 from contactsync.workers.settings import Settings
 from contactsync.workers.worker import run_worker
 
-Action = Literal["die", "stop"]
+Action = Literal["die", "stop", "tell"]
 
 FROZEN_SECONDS: Final = 5.0
 TRANSACTION_SECONDS: Final = 20.0
 """Transactions of a frozen process end sooner than in production, so that a test need not wait a minute."""
 
-REACHED, FINISHED = "reached", "finished"
+REACHED, FINISHED, HELD = "reached", "finished", "held"
 
 _scope: ContextVar[str] = ContextVar("scope", default="process")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """At the `nth` time that this process is at `point`, it dies (SIGKILL) or stands still (SIGSTOP)."""
+    """At the `nth` time that this process is at `point`, it dies (SIGKILL), stands still (SIGSTOP) or only tells.
+
+    `holds`: the first attempt of a pass's first page never gets past this beginning or end of an activity.
+    """
 
     point: str
     nth: int = 1
     action: Action = "die"
+    holds: str = ""
 
 
 class Hook:
@@ -87,7 +91,16 @@ class Hook:
         if self._times == self._fault.nth:
             self._strike()
 
+    async def hold(self, name: str, arguments: object) -> None:
+        """Stay here for ever, if the fault says so."""
+        if name == self._fault.holds and _is_first(arguments) and activity.info().attempt == 1:
+            self._said.send(HELD)
+            await asyncio.Event().wait()
+
     def _strike(self) -> None:
+        if self._fault.action == "tell":
+            self._said.send(REACHED)
+            return
         self._frozen = activity.info().task_token if activity.in_activity() else b""
         self.is_deaf = True
         self._said.send(REACHED)
@@ -137,10 +150,12 @@ class _AroundActivity(ActivityInboundInterceptor):
         name = f"{_prefix(input.args)}{activity.info().activity_type}"
         _scope.set(name)
         self._hook.reach(f"{name}.starts")
+        await self._hook.hold(f"{name}.starts", input.args)
         outcome = "lost"
         try:
             result = await self._undisturbed(asyncio.ensure_future(super().execute_activity(input)))
             self._hook.reach(f"{name}.ends")
+            await self._hook.hold(f"{name}.ends", input.args)
             outcome = "well"
         except ContactSyncError as error:
             outcome = error.code
@@ -187,9 +202,19 @@ class _FromWorkflow(WorkflowOutboundInterceptor):
             self._hook.reach(f"{workflow.info().workflow_type}.{what}")
 
 
+def _first_of(arguments: object) -> object:
+    return next(iter(arguments), None) if isinstance(arguments, list | tuple) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _is_first(arguments: object) -> bool:
+    """Whether it is given the first page of a pass, to be written."""
+    first = _first_of(arguments)
+    return isinstance(first, CleanPage) and first.head.page == 1
+
+
 def _prefix(arguments: object) -> str:
     """`backfill.` for what a backfill does."""
-    first: object = next(iter(arguments), None) if isinstance(arguments, list | tuple) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    first = _first_of(arguments)
     if isinstance(first, Framed):
         return "backfill." if first.head.part is not None else ""
     is_backfill = isinstance(first, BackfillRef) or (isinstance(first, FetchRequest) and first.part is not None)

@@ -12,6 +12,7 @@ import pytest
 from temporalio.client import Client
 from tests.chaos.ground import Ground, SideBySide, asked_for, running_ground
 from tests.chaos.relays import RELAYS, run_relay
+from tests.chaos.waiting import WAITING, wait_in_vain
 from tests.chaos.zombies import ZOMBIES, stand_still
 
 from contactsync.activities.messages import ConnectionRef, PassResult
@@ -101,8 +102,9 @@ async def stories(request: pytest.FixtureRequest, ground: Ground) -> AsyncGenera
     """The stories of the tests that were asked for, all of which begin now."""
     told = {name: partial(run_relay, ground, relay) for name, relay in RELAYS.items()}
     still = {point: partial(stand_still, ground, point) for point in ZOMBIES}
+    turns = {story: partial(wait_in_vain, ground, story) for story in WAITING}
     asked = asked_for(request, "stories", "story")
-    running = SideBySide({name: story for name, story in {**told, **still}.items() if name in asked})
+    running = SideBySide({name: story for name, story in {**told, **still, **turns}.items() if name in asked})
     yield running
     await running.stop()
 

@@ -152,9 +152,10 @@ class Place:
             assert (await first.finished()).outcome == "completed"
         await self.ground.client.get_workflow_handle(self.sync.workflow_id).terminate()
 
-    def start_worker(self, name: str, fault: Fault | None = None) -> WorkerProcess:
-        """A worker process for this connection alone."""
-        worker = WorkerProcess(self.settings, self.ground.stack.folder / f"{name}-{uuid4()}.log", fault)
+    def start_worker(self, name: str, fault: Fault | None = None, **settings: int) -> WorkerProcess:
+        """A worker process for this connection alone, with these settings beside those of all."""
+        log = self.ground.stack.folder / f"{name}-{uuid4()}.log"
+        worker = WorkerProcess(self.settings.model_copy(update=settings), log, fault)
         self.ground.workers.append(worker)
         return worker
 

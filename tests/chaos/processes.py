@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.armed import FINISHED, REACHED, Fault, work
+from tests.chaos.armed import FINISHED, HELD, REACHED, Fault, work
 
 from contactsync.workers.settings import Settings
 
@@ -38,8 +38,14 @@ class WorkerProcess:
         return self._process.pid
 
     async def strikes(self) -> None:
-        """Wait until it has reached its point."""
-        assert await self._word() == REACHED
+        """Wait until it has reached its point; a page that it holds came before that."""
+        while (word := await self._word()) == HELD:
+            pass
+        assert word == REACHED
+
+    async def holds(self) -> bool:
+        """Wait until it holds a page, or has reached its point."""
+        return await self._word() == HELD
 
     async def died(self) -> None:
         """Wait until it has reached its point and died of it."""

@@ -23,7 +23,7 @@ from contactsync.activities.sources.registry import account_of, limits_of
 from contactsync.activities.sources.secrets import Secrets
 from contactsync.activities.sources.source import Capabilities, Changed, FetchedPage, PageLimits, Source
 from contactsync.activities.store.budgets import Allowance, Budgets, Call, Lane, budget_account
-from contactsync.activities.store.cursors import Cursor, mask_of, open_cursor, seal_cursor
+from contactsync.activities.store.cursors import Cursor, digest_cursor, mask_of, open_cursor, seal_cursor
 from contactsync.activities.store.directory import Connection, Directory, TenantPolicy
 from contactsync.activities.store.passes import Passes
 from contactsync.codecs.keys.ring import KeyRing
@@ -138,8 +138,7 @@ class Fetching:
             await budgets.settle(call, meter)
             raise
         await budgets.settle(call, meter)
-        sealed_cursor = seal_cursor(job.sealer, request.connection_id, fetched.after)
-        return _page(request, fetched, sealed_cursor)
+        return _page(job, fetched)
 
     async def _job(self, request: FetchRequest) -> Job:
         directory = Directory(self.database, self.ring)
@@ -274,15 +273,15 @@ def _generation(cursor: Cursor | None) -> int:
     return cursor.generation if cursor else 0
 
 
-def _page(request: FetchRequest, fetched: Fetched, sealed_cursor: bytes) -> Page:
-    page = fetched.page
+def _page(job: Job, fetched: Fetched) -> Page:
+    request, sealer, page = job.request, job.sealer, fetched.page
     body = raw_body(raw_records(page.changes))
     head = PageHead(
         tenant_id=request.tenant_id,
         connection_id=request.connection_id,
         epoch=request.epoch,
         page=request.page,
-        cursor=sealed_cursor,
+        cursor=seal_cursor(sealer, request.connection_id, fetched.after),
         done=page.done,
         full=page.full,
         generation=fetched.after.generation,
@@ -292,6 +291,7 @@ def _page(request: FetchRequest, fetched: Fetched, sealed_cursor: bytes) -> Page
         part=request.part,
         as_of=fetched.as_of,
         total=page.total,
+        after=digest_cursor(sealer, request.connection_id, request.cursor) if request.cursor else None,
         contacts=sum(isinstance(change, Changed) for change in page.changes),
     )
     return Page(head=head, body=body.content)

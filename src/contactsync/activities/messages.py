@@ -132,6 +132,7 @@ class PageHead(ConnectionRef):
     as_of: int = 0  # the last generation that had swept when the page was fetched; a backfill's page is fenced by it
     wait_seconds: float = 0.0  # above 0 this is no page: the budget or the source asks to come again after that time
     total: int | None = None  # contacts in all, where the source says so
+    after: bytes | None = None  # a digest of the cursor that it was fetched with; None: nobody said, or there was none
     contacts: int | None = None  # changes that bring a contact, which has to be cleaned; None: nobody counted
 
 

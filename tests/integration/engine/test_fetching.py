@@ -12,7 +12,7 @@ from contactsync.activities.messages import OpenPass, Page, PageResult, PartRef
 from contactsync.activities.pages import RawContact, load_raw
 from contactsync.activities.sources.progress_guard import Bounds
 from contactsync.activities.sources.source import Capabilities, FetchedPage
-from contactsync.activities.store.cursors import Cursor, open_cursor, seal_cursor
+from contactsync.activities.store.cursors import Cursor, digest_cursor, open_cursor, seal_cursor
 from contactsync.activities.store.directory import TenantPolicy
 from contactsync.activities.store.passes import Passes
 from contactsync.errors import CredentialsRejected, SourceLoops, SourceThrottled
@@ -47,6 +47,20 @@ async def test_a_first_listing_looks_nothing_up(prepare: Prepare) -> None:
     assert [is_first(page) for page in (one, two, last)] == [True, True, False]
     bench.now += DAY
     assert not is_first(await bench.fetch(1, last.head.cursor))
+
+
+async def test_a_page_says_which_cursor_it_was_fetched_with(prepare: Prepare) -> None:
+    """By a digest of what the handle holds, which another seal does not change."""
+    bench = await prepare(Script(three_pages))
+    sealer = await bench.ring.tenant_sealer(bench.ref.tenant_id)
+    first = await bench.fetch()
+    second = await bench.fetch(2, first.head.cursor)
+    resealed = seal_cursor(
+        sealer, bench.ref.connection_id, open_cursor(sealer, bench.ref.connection_id, first.head.cursor)
+    )
+    assert resealed != first.head.cursor
+    assert first.head.after is None
+    assert second.head.after == digest_cursor(sealer, bench.ref.connection_id, resealed)
 
 
 async def test_a_first_listing_that_begins_again_looks_up_what_it_left(prepare: Prepare) -> None:

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from tests.integration.store.address_book import Book, upsert
 
-from contactsync.activities.messages import Counts, PageResult, PassTicket
+from contactsync.activities.messages import Counts, PageHead, PageResult, PassTicket
 from contactsync.activities.store import turns
+from contactsync.activities.store.cursors import Cursor, digest_cursor, seal_cursor
 from contactsync.activities.store.passes import lock_progress
 from contactsync.errors import ConnectionNotFound, StalePass
 
@@ -100,3 +101,44 @@ async def test_a_page_of_a_connection_that_is_gone_is_refused_at_once(book: Book
     gone = head.model_copy(update={"tenant_id": other.ref.tenant_id})
     with pytest.raises(ConnectionNotFound):
         await book.store.contacts.commit_in_turn(gone, [])
+
+
+async def _after(book: Book, head: PageHead, before: bytes) -> PageHead:
+    """The same, fetched with that cursor."""
+    sealer = await book.store.ring.tenant_sealer(book.ref.tenant_id)
+    return head.model_copy(update={"after": digest_cursor(sealer, book.ref.connection_id, before)})
+
+
+async def test_no_page_is_committed_over_a_gap_that_a_reset_would_leave(book: Book) -> None:
+    """A workflow that was reset fetches page 2 again, with more in it than page 2 had that was committed: page 3, which
+    follows it, is refused; the one that follows what was committed is taken."""
+    ticket = await book.open()
+    first, second, again = [await book.head(ticket, page) for page in (1, 2, 2)]
+    again = again.model_copy(update={"cursor": await _cursor(book, "further")})
+    commit = book.store.contacts.commit
+    await commit(first, [upsert("of 1")])
+    answer = await commit(await _after(book, second, first.cursor), [upsert("of 2")])
+    assert await commit(await _after(book, again, first.cursor), [upsert("of 2"), upsert("more")]) == answer
+    third = await book.head(ticket, 3, done=True)
+    for waits in (commit, book.store.contacts.commit_in_turn):
+        with pytest.raises(StalePass):
+            await waits(await _after(book, third, again.cursor), [upsert("of 3")])
+    assert await book.held() == {"of 1": "of 1", "of 2": "of 2"}
+    assert (await commit(await _after(book, third, second.cursor), [upsert("of 3")])).done
+
+
+async def test_no_page_of_a_part_is_committed_over_a_gap(book: Book) -> None:
+    """The same in a backfill."""
+    filling = await book.backfill(parts=[b"part"])
+    first, second = await filling.head(1), await filling.head(2, done=True)
+    first = first.model_copy(update={"cursor": await _cursor(book, "1")})
+    commit = book.store.backfills.commit
+    await commit(first, [upsert("of 1")])
+    with pytest.raises(StalePass):
+        await commit(await _after(book, second, await _cursor(book, "further")), [upsert("of 2")])
+    assert (await commit(await _after(book, second, first.cursor), [upsert("of 2")])).done
+
+
+async def _cursor(book: Book, source: str) -> bytes:
+    sealer = await book.store.ring.tenant_sealer(book.ref.tenant_id)
+    return seal_cursor(sealer, book.ref.connection_id, Cursor(generation=1, full=False, source=source.encode()))

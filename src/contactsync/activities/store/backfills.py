@@ -37,6 +37,7 @@ from contactsync.activities.store.epochs import hold_epochs, with_sealer
 from contactsync.activities.store.guard import WORKER
 from contactsync.activities.store.passes import lock_progress, lock_to_work, set_swept
 from contactsync.activities.store.sweeping import Sweep, drop_stashes
+from contactsync.activities.store.turns import check_follows
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.rows import TenantSealer
@@ -193,7 +194,7 @@ class Backfills:
             await hold_epochs(connection, sealer)
             progress = await lock_to_work(connection, head)
             work = Work(connection, await _lock(connection, ref), progress["hold_id"])
-            earlier = await _answered(work, head)
+            earlier = await _answered(work, head, sealer)
             if earlier is not None:
                 return earlier
             if head.as_of != progress["swept_generation"]:
@@ -283,11 +284,11 @@ async def _ticket(connection: Transaction, ref: BackfillRef) -> BackfillTicket:
     )
 
 
-async def _answered(work: Work, head: PageHead) -> PageResult | None:
+async def _answered(work: Work, head: PageHead, sealer: TenantSealer) -> PageResult | None:
     """What the page was answered when it was committed; None if it is the next of its part.
 
     Raises:
-        StalePass: it is neither.
+        StalePass: it is neither, or was not fetched where the one before ends.
     """
     part = head.part
     if part is None or part.epoch != work.row["epoch"]:
@@ -299,6 +300,7 @@ async def _answered(work: Work, head: PageHead) -> PageResult | None:
         return PageResult.model_validate_json(place["result"])
     if head.page != place["page"] + 1 or place["done"] or is_ended(work.row):
         raise StalePass
+    check_follows(sealer, head, place["cursor"])
     return None
 
 

@@ -18,7 +18,7 @@ from contactsync.activities.store.merging import Stamp, observation
 from contactsync.activities.store.passes import advance, lock_to_work, pass_so_far, set_swept
 from contactsync.activities.store.records import EMAIL, PHONE, QUARANTINE, HeldContact, open_contact
 from contactsync.activities.store.sweeping import Sweep, drop_stashes
-from contactsync.activities.store.turns import answered, has_turn, kept
+from contactsync.activities.store.turns import answered, check_follows, has_turn, kept
 from contactsync.codecs.audit.log import AuditKind, append
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.rows import TenantSealer
@@ -82,6 +82,7 @@ class Contacts:
             earlier = answered(progress, head)
             if earlier is not None:
                 return earlier
+            check_follows(sealer, head, progress["cursor"])
             guard = await _guard(connection, head, progress)
             counts = await PageCommit(connection, sealer, guard.stamp, guard).apply(page)
             counts = counts.plus(await _end(connection, head, guard)) if head.done else counts

@@ -63,6 +63,15 @@ def renew_cursor(sealer: TenantSealer, connection_id: UUID, sealed: bytes) -> by
     return sealer.renew(CURSOR, str(connection_id), sealed)
 
 
+def digest_cursor(sealer: TenantSealer, connection_id: UUID, sealed: bytes) -> bytes:
+    """What a handle holds, in short: the same under whatever key it is sealed.
+
+    Raises:
+        OpenRefused: as `open_cursor`.
+    """
+    return hashlib.blake2s(sealer.open(CURSOR, str(connection_id), sealed), digest_size=16).digest()
+
+
 def open_cursor(sealer: TenantSealer, connection_id: UUID, sealed: bytes) -> Cursor:
     """What `seal_cursor` sealed.
 

@@ -7,7 +7,10 @@ lock, as it does for every page.
 import asyncio
 from typing import Final
 
+from contactsync import faults
 from contactsync.activities.messages import PageHead, PageResult
+from contactsync.activities.store.cursors import digest_cursor
+from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import StalePass
 from contactsync.postgres import Database, Row, load_queries
 
@@ -59,14 +62,29 @@ def _answer(result: str | None, ahead: int) -> PageResult | None:
     return _Kept.model_validate_json(result).before if ahead == -1 else None
 
 
+def check_follows(sealer: TenantSealer, head: PageHead, cursor: bytes | None) -> None:
+    """A page that is the next one by its number must have been fetched where the one before ends, too: a workflow that
+    was reset fetches pages again, and they may hold more or less than those of the same number that were committed.
+
+    Raises:
+        StalePass: there is a gap, or what was committed comes again.
+    """
+    if head.after is None or cursor is None or head.page == 1:
+        return
+    if digest_cursor(sealer, head.connection_id, cursor) != head.after:
+        raise StalePass
+
+
 async def has_turn(database: Database, head: PageHead) -> bool:
     """Wait until the page before is committed, or never will be; False if that takes too long."""
     clock = asyncio.get_running_loop().time
     until = clock() + PATIENCE_SECONDS
     while await _is_before_its_turn(database, head):
+        faults.reach(faults.TURN_AWAITED)
         if clock() >= until:
             return False
         await asyncio.sleep(_LOOK_SECONDS)
+    faults.reach(faults.TURN_CAME)
     return True
 
 

@@ -69,7 +69,7 @@ ORDER BY part
 
 -- name: part
 -- Where one part stands, and what its last page was answered.
-SELECT page, done, result
+SELECT page, cursor, done, result
 FROM contactsync.backfill_part
 WHERE tenant_id = $1 AND backfill_id = $2 AND part = $3
 
