@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from tests.integration.engine.paged import Bench, Prepare, Script, page_of, three_pages
+from tests.kept import left_to_collect
 
 from contactsync.activities.contacts.contact import Contact, Name, written
 from contactsync.activities.contacts.quarantine import QuarantineReason
@@ -45,6 +46,21 @@ async def test_pages_are_gathered_to_the_end(prepare: Prepare, asks_ahead: bool)
     assert (names_on(page), page.head.done, page.head.full) == (["a", "b", "c"], True, True)
     assert (page.head.changes, page.head.downloaded, page.head.contacts) == (3, 3, 3)
     assert script.asked == [None, b"1", b"2"]
+
+
+@either_way
+async def test_a_page_is_gone_when_it_is_written(prepare: Prepare, asks_ahead: bool) -> None:
+    """Fetched, cleaned and committed, it leaves nothing that only the garbage collector would find."""
+    bench = await prepare(Script(three_pages, asks_ahead=asks_ahead))
+    bench.gathering = GATHERING
+    await bench.ring.tenant_sealer(bench.ref.tenant_id)
+    opening = OpenPass(**bench.ref.model_dump(), pass_id=uuid4())
+    ticket = await Passes(bench.database).open(opening)
+    with left_to_collect() as left:
+        page = await bench.fetch(epoch=ticket.epoch)
+        assert (await bench.write(page)).done
+        del page
+    assert left == []
 
 
 @either_way

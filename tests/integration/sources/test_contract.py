@@ -3,6 +3,7 @@
 import pytest
 from tests.dav.cards import card, file_name, too_large
 from tests.integration.sources.worlds import World
+from tests.kept import left_to_collect
 
 from contactsync.activities.contacts.contact import DEFAULT_FIELDS, Field
 from contactsync.activities.contacts.quarantine import QuarantineReason
@@ -34,6 +35,16 @@ async def test_complete_listing(world: World, replica: Replica) -> None:
     assert names(replica) == expected
     assert (first.full, first.restarts, first.downloaded) == (True, 1, 3)
     assert first.pages[0].restarted
+
+
+async def test_a_closed_source_is_gone(world: World, replica: Replica) -> None:
+    """At once, with all that was read with it: what refers to itself stays for some ten pages of a long pass."""
+    await fill(world, 3)
+    with left_to_collect() as left:
+        async with world.open(replica) as source:
+            await replica.follow(source)
+        del source
+    assert left == []
 
 
 async def test_empty_address_book(world: World, replica: Replica) -> None:

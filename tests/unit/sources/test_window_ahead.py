@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.kept import left_to_collect
 from tests.unit.sources.queried import Habits
 from tests.unit.sources.test_any_window import Deed, History, able, deeds, habits
 from tests.unit.sources.window_story import Story, habits_of, story
@@ -94,6 +95,17 @@ async def test_a_token_that_expires_ahead_begins_anew() -> None:
         told.replica.apply(second)
         await told.replica.follow(source, told.limits)
     assert told.is_equal()
+
+
+async def test_a_closed_source_is_gone() -> None:
+    """At once, with all that was read with it, and not when the garbage collector comes by: in a long pass that is
+    some ten pages later."""
+    told = eager(story(names=23))
+    with left_to_collect() as left:
+        async with opened(told) as source:
+            await source.fetch(None, told.limits)
+        del source
+    assert left == []
 
 
 @given(chosen=habits.map(able), rows=st.integers(1, 8), happening=st.lists(deeds, max_size=30))

@@ -54,14 +54,41 @@ class _Question(NamedTuple):
     limits: PageLimits
 
 
+class _Asking:
+    """Asks for pages. Who asks ahead keeps this and not the source, or both would keep each other, and the pages that
+    were read with them, until the garbage collector comes by."""
+
+    def __init__(self, query: QuerySource, clock: Callable[[], float]) -> None:
+        self._query = query
+        self._clock = clock
+
+    async def ask(self, question: _Question) -> Asked:
+        """The answer to a question, and when it was asked and answered."""
+        walk = question.state.walk
+        assert walk is not None  # noqa: S101 - a page is asked for inside a walk
+        before = self.now()
+        answer, unread = await ask_anchored(partial(self._page, walk, question.limits), walk)
+        return Asked(answer, before, self.now(), unread)
+
+    async def _page(self, walk: Walk, limits: PageLimits, token: bytes | None) -> QueryPage:
+        if walk.part:
+            return await self._query.list_page(token, walk.part.name, limits)
+        return await self._query.changes_page(walk.spans[0].window(), token, limits)
+
+    def now(self) -> Instant:
+        """The present, in our clock."""
+        return round(self._clock() * SECOND)
+
+
 class WindowedSource:
     """See `windowed`. While a page is looked up and read the next one is asked for, if the workbench wants it."""
 
     def __init__(self, query: QuerySource, workbench: Workbench, clock: Callable[[], float]) -> None:
         self._query = query
         self._workbench = workbench
-        self._clock = clock
-        self._ahead = Ahead(self._ask)
+        asking = _Asking(query, clock)
+        self._now = asking.now
+        self._ahead = Ahead(asking.ask)
 
     async def aclose(self) -> None:
         """Give up what was asked for and not fetched."""
@@ -139,19 +166,6 @@ class WindowedSource:
         answer = await answering
         return Asked(answer, before, self._now(), answer.records)
 
-    async def _ask(self, question: _Question) -> Asked:
-        walk = question.state.walk
-        assert walk is not None  # noqa: S101 - a page is asked for inside a walk
-        ask = partial(self._ask_query, walk, question.limits)
-        before = self._now()
-        answer, unread = await ask_anchored(ask, walk)
-        return Asked(answer, before, self._now(), unread)
-
-    async def _ask_query(self, walk: Walk, limits: PageLimits, token: bytes | None) -> QueryPage:
-        if walk.part:
-            return await self._query.list_page(token, walk.part.name, limits)
-        return await self._query.changes_page(walk.spans[0].window(), token, limits)
-
     async def _answered(self, state: State, asked: Asked, limits: PageLimits, *, restarted: bool) -> FetchedPage:
         following = advance(state, asked, Setting(self.capabilities, self._now(), self._parts))
         if following.walk and await self._workbench.wants_more(len(asked.unread), asked.answer.size):
@@ -163,9 +177,6 @@ class WindowedSource:
             following = state.model_copy(update={"rest": rest})
         full = state.walk is not None and state.walk.full
         return _page(pages[0], following, full=full, restarted=restarted, total=asked.answer.total)
-
-    def _now(self) -> Instant:
-        return round(self._clock() * SECOND)
 
 
 def _page(
