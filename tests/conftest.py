@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from contactsync.postgres import Database
 from contactsync.workers.embedded.folders import service_user, temporary_folder
@@ -18,6 +19,9 @@ from .openbao import OpenBao
 pytest_plugins = ["tests.no_skips", "tests.hangs"]
 
 TEMPLATE = "contactsync_template"
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # how busy a machine is decides no test
 
 
 def pytest_configure() -> None:

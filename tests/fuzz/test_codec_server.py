@@ -56,7 +56,7 @@ def test_every_answer_is_one_of_those_described(described: OpenApiSchema, name: 
 
 
 def _ask(cases: SearchStrategy[schemathesis.Case[Any]], name: str, checks: list[Any]) -> None:
-    @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=SLOW)
+    @settings(max_examples=12, derandomize=True, suppress_health_check=SLOW)
     @given(cases)
     def any_case(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(headers={"authorization": f"Bearer {name}"}, checks=checks)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fuzz.targets import BINDING, KEY, TARGETS, Target, envelope, inside_an_envelope, json_body, vcard
 
@@ -60,7 +60,7 @@ def at_most(megabytes: int) -> Generator[None]:
 def test_no_bytes_crash_a_reader(target: Target) -> None:
     """Whatever the bytes, a reader answers or refuses with the error it promises."""
 
-    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=150, derandomize=True)
     @given(bytes_of_others)
     def any_bytes(data: bytes) -> None:
         target(data)

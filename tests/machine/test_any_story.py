@@ -26,7 +26,6 @@ async def arena() -> AsyncGenerator[Arena]:
 @example(told=list(DANGERS))
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],

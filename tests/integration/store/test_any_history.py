@@ -30,7 +30,7 @@ changes = st.one_of(
     st.builds(moved, names, names, versions),
 )
 pages = st.lists(changes, max_size=5)
-relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 class Model:

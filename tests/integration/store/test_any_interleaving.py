@@ -224,7 +224,7 @@ class Run:
 
 
 @given(actions=steps, numbered=st.booleans(), tombstones=st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_p13_live_sync_and_backfills_in_any_order(
     store: Store, actions: list[str | tuple[str, str]], numbered: bool, tombstones: bool
 ) -> None:

@@ -71,7 +71,7 @@ steps = st.builds(
 
 
 @given(script=steps, strangers=st.lists(st.booleans(), min_size=14, max_size=14))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_any_pages_while_keys_rotate(processes: Processes, script: Script, strangers: list[bool]) -> None:
     """Pages, by processes that know nothing of the rotation, between any of its steps: the store holds and finds what
     the pages say, after each step and in every process."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contactsync.activities.sources.limits import RequestLimits, seconds_to_midnight
@@ -68,7 +68,6 @@ shares = st.floats(0.1, 1.0)
 lanes = st.sampled_from(Lane)
 
 
-@settings(deadline=None)
 @given(rates, bursts, shares, lanes)
 def test_the_rate_is_kept_and_used(rate: float, burst: int, share: float, lane: Lane) -> None:
     """Over any span of time no more than the rate and one burst go; who asks as told loses little of it."""
@@ -82,7 +81,6 @@ def test_the_rate_is_kept_and_used(rate: float, burst: int, share: float, lane: 
     assert len(times) >= min(mine * span, span / SHORTEST_WAIT_SECONDS) * 0.45 - 1
 
 
-@settings(deadline=None)
 @given(rates, bursts, shares)
 def test_a_backfill_leaves_live_its_part(rate: float, burst: int, share: float) -> None:
     """However much a backfill asks, live sync's requests find what the share leaves them."""
@@ -128,7 +126,6 @@ limited = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(ledgers, limited, lanes)
 def test_the_seconds_told_are_true(ledger: Ledger, limits: RequestLimits, lane: Lane) -> None:
     """Who is alone and comes back when it was told may go; a moment before it may not."""
@@ -141,7 +138,6 @@ def test_the_seconds_told_are_true(ledger: Ledger, limits: RequestLimits, lane: 
         assert wait(later(ledger, limits, told - 0.1), limits, lane) > 0.0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(0, 400), lanes)
 def test_a_queue_is_spread_over_time(places: int, ahead: int, lane: Lane) -> None:
     """Those who wait for a place are told times in their order, no more of them a second than there are places."""

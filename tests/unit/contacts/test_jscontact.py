@@ -145,7 +145,7 @@ def test_conversions_with_known_differences() -> None:
     assert note.strip() == from_card(sides["notes_conversion"]["jscontact"].value).notes[0].note
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(wild_contacts)
 def test_a_clean_contact_is_the_same_after_json(contact: Contact) -> None:
     """Any clean contact goes through a Card, as JSON text, and comes back the same."""
@@ -181,7 +181,7 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.dictionaries(st.sampled_from(sorted(KEPT)), json_values, max_size=4))
 def test_any_json_is_a_contact_or_refused(card: dict[str, object]) -> None:
     """What is no Card is refused by a reason without a value."""

@@ -45,7 +45,7 @@ def test_naughty_strings_in_every_property(version: str) -> None:
             contact.model_dump_json()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.one_of(st.text(st.characters()), st.binary(max_size=300)))
 def test_any_text_is_a_contact_or_refused(text: str | bytes) -> None:
     """Random text and bytes never bring the reader down."""
@@ -72,7 +72,7 @@ lines = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(lines, max_size=6), st.sampled_from(["2.1", "3.0", "4.0", "9", ""]))
 @example(["FN;ENCODING=QUOTED-PRINTABLE:="], "2.1")
 @example(["FN;CHARSET=UTF-16;ENCODING=QUOTED-PRINTABLE:=D8=00"], "2.1")
@@ -82,7 +82,7 @@ def test_any_lines_make_a_card(some: list[str], version: str) -> None:
     assert _read(text) == _read(text.encode())
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_damaged_exports_are_read_or_refused(data: st.DataObject) -> None:
     """Real cards with a byte changed, taken out or cut off anywhere never bring the reader down."""
@@ -100,7 +100,7 @@ PIECES = ["BEGIN:VCARD", "END:VCARD", "begin:vcard", " End:vCard ", "NOTE:a=", "
 BREAKS = ["\n", "\r\n", "\r", "\n ", "\n\t", "\n\n \t", "=\n", ""]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from([*PIECES, "FN:a", "AGENT:"]), st.sampled_from(BREAKS)), max_size=6))
 def test_cards_cut_in_one_go_are_cut_alike(middle: list[tuple[str, str]]) -> None:
     """What the quick way makes of a card's lines is what the careful way makes of them, whatever is in the card."""

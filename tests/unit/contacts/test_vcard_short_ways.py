@@ -1,6 +1,6 @@
 """Short ways of reading a card: each gives what the long one gives, or leaves it to that."""
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contactsync.activities.contacts.vcard import any_components, plain_components
@@ -9,7 +9,6 @@ from contactsync.activities.contacts.vcard_lines import Line, lines_of
 TEXTS = st.text('aÄ ;,\\:"=.n\tIi', max_size=12)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.sampled_from(["2.1", "3.0", "4.0"]))
 @example("Ada;Lovelace;;Countess;", "3.0")
 @example("King;M.;L.;Dr.;Jr.", "3.0")
@@ -26,7 +25,6 @@ def test_usual_names_are_plain() -> None:
     assert all(plain_components(value) is None for value in ("A;B,C;;;", "A\\;B;C", "King;M;;;Jr.", "A;B;;;;C"))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["FN", "NOTE", "X-NO", "", "FN;LANGUAGE=de", "a.FN"]), TEXTS), max_size=5))
 def test_lines(heads: list[tuple[str, str]]) -> None:
     """A line whose head is the property's name alone is read as one whose name is written otherwise."""

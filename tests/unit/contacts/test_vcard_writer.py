@@ -55,7 +55,7 @@ names = st.fixed_dictionaries(
 ).map(_name_of)
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(wild_contacts, names, st.sampled_from(Style))
 def test_what_is_written_is_read_again(contact: Contact, name: Name, style: Style) -> None:
     """Any clean contact comes back from any style as it was, but for what the style cannot say."""
@@ -94,7 +94,7 @@ def test_another_reader_understands_them(style: Style) -> None:
 
 
 @pytest.mark.parametrize("style", Style)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=wild)
 def test_no_value_can_end_its_line(style: Style, text: str) -> None:
     """A value with line breaks of any kind adds no property and ends no card."""

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.contacts.people import email_texts
 
@@ -70,7 +70,6 @@ def test_the_short_way_answers_what_the_library_answers(local: str) -> None:
         assert plain is None or plain[1] == email_normal_form(plain[0])
 
 
-@settings(deadline=None)
 @given(email_texts)
 def test_the_short_way_answers_what_the_library_answers_to_any_text(text: str) -> None:
     """Whatever stands where an address should."""
@@ -136,7 +135,6 @@ def test_no_domain_no_normal_form(address: str) -> None:
     assert email_normal_form(address) is None
 
 
-@settings(deadline=None)
 @given(email_texts)
 def test_a_clean_address_is_its_own_clean_form_and_has_a_normal_form(text: str) -> None:
     """Cleaning twice changes nothing, and each address that is kept can be found again by any spelling of it."""
@@ -146,7 +144,6 @@ def test_a_clean_address_is_its_own_clean_form_and_has_a_normal_form(text: str) 
         assert email_normal_form(clean) == email_normal_form(text.partition("<")[2].rstrip(">") or text) is not None
 
 
-@settings(deadline=None)
 @given(st.emails())
 def test_the_normal_form_agrees_with_the_library(address: str) -> None:
     """The cached domain gives what validating the whole address gives."""

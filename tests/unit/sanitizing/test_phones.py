@@ -89,7 +89,7 @@ def test_example_numbers_of_every_region(region: str) -> None:
         assert expected == clean_phone(expected.number, "JP")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(phone_texts, st.sampled_from(["", *REGIONS]))
 def test_a_clean_number_is_its_own_clean_form(text: str, region: str) -> None:
     """Cleaning twice changes nothing, with the same region or another."""
@@ -149,7 +149,6 @@ def test_the_short_way_knows_lengths_and_prefixes_of_every_country(code: int) ->
                 assert clean_phone(text, region) == parsed_phone(text, region)
 
 
-@settings(deadline=None)
 @given(phone_texts, st.sampled_from(["", *REGIONS]))
 def test_the_short_way_answers_what_the_library_answers_to_any_text(text: str, region: str) -> None:
     """Whatever stands where a number should."""

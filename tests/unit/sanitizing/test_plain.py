@@ -45,7 +45,7 @@ def test_markup_escaped_without_end_is_still_no_markup() -> None:
     assert not has_markup(plain_line("&" + "amp;" * 100 + "lt;b&" + "amp;" * 100 + "gt;"))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(wild)
 @example("<a@b.c>&lt;b")
 def test_plain_text_is_its_own_plain_text(text: str) -> None:
@@ -55,7 +55,7 @@ def test_plain_text_is_its_own_plain_text(text: str) -> None:
         assert once == plain(once)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(wild)
 @example("a \u0301b")
 @example("&amp")

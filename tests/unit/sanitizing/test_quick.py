@@ -126,7 +126,7 @@ def nearly_clean(draw: st.DrawFn) -> bytes:
     return json.dumps(value, ensure_ascii=escaped, sort_keys=ordered, separators=separators).encode()
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(nearly_clean(), policies)
 def test_the_short_way_answers_what_the_long_way_answers(content: bytes, policy: Policy) -> None:
     """Contacts that are clean but for a little are the ones that could slip through."""
@@ -134,7 +134,7 @@ def test_the_short_way_answers_what_the_long_way_answers(content: bytes, policy:
     assert short is None or short == _long(content, policy)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(wild_contacts, policies)
 def test_the_short_way_answers_what_the_long_way_answers_to_any_contact(contact: Contact, policy: Policy) -> None:
     """Contacts as a hostile source might send them."""
@@ -302,7 +302,7 @@ def test_shapes_are_those_of_the_contact_s_model(name: str) -> None:
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(wild_contacts)
 def test_shapes_read_and_write_the_contact_s_json(contact: Contact) -> None:
     """Byte for byte what the model writes, whatever the texts."""

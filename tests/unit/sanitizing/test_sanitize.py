@@ -271,7 +271,7 @@ def test_naughty_strings_in_every_field(number: int) -> None:
     assert Contact.model_validate_json(clean.model_dump_json()) == clean
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(wild_contacts, st.sampled_from(["", "DE", "US", "JP"]), st.sampled_from([ALL, DEFAULT_FIELDS]))
 def test_any_contact_comes_out_fit_and_stays_so(contact: Contact, region: str, fields: frozenset[Field]) -> None:
     """Sanitizing never fails but by a reason, is deterministic, and does nothing the second time."""

@@ -93,7 +93,7 @@ def test_a_cut_leaves_no_dangling_space_or_joiner() -> None:
     assert shorten("short", 5) == "short"
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.one_of(st.text(st.characters()), st.sampled_from(NAUGHTY), st.sampled_from(LONE_SURROGATES)))
 @example("a\u3000\u200d漢")
 @example("e\u200d\u0301")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.dav.scripted import Scripted, answer, scripted
 
@@ -88,7 +88,6 @@ def test_what_is_no_address(text: str) -> None:
     assert not AddressRules(("0.0.0.0/0", "::/0")).allow(text)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1).map(IPv4Address) | st.integers(0, 2**128 - 1).map(IPv6Address))
 def test_never_more_than_what_python_calls_global(address: IPv4Address | IPv6Address) -> None:
     """What is allowed is global and no multicast by Python's own tables as well."""

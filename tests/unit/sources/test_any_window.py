@@ -134,7 +134,7 @@ class History:
 
 
 @given(chosen=habits.map(able), rows=st.integers(1, 8), happening=st.lists(deeds, max_size=40))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_nothing_is_lost(chosen: Habits, rows: int, happening: list[Deed]) -> None:
     """After any history one quiet pass makes the replica equal, and no listing drops what was there all the time."""
 

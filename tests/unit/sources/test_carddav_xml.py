@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 import pytest
 from defusedxml.ElementTree import fromstring
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contactsync.activities.contacts.contact import Field
@@ -214,7 +214,6 @@ def plain_tree(body: bytes) -> object:
     return any_tree(body) if root is None else tree(root)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(HEADS), st.lists(st.sampled_from(PARTS), max_size=8), st.sampled_from(ANSWERS), st.integers(0, 2000)
 )

@@ -1,7 +1,7 @@
 """What answers say of limits, in every form that is known, and in none."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.dav.scripted import answer, scripted
 
@@ -135,7 +135,6 @@ pieces = st.lists(st.sampled_from(["a", '"', ";", ",", "=", "r", "t", "q", "w", 
 values = st.text(max_size=40) | pieces.map("".join) | st.integers().map(str)
 
 
-@settings(deadline=None)
 @given(st.sampled_from([200, 403, 429, 503]), st.dictionaries(names, values))
 def test_any_header_is_read_or_left(status: int, headers: dict[str, str]) -> None:
     """Whatever the headers hold, reading them never fails, and what comes of it is bounded."""

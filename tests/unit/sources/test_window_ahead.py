@@ -109,7 +109,7 @@ async def test_a_closed_source_is_gone() -> None:
 
 
 @given(chosen=habits.map(able), rows=st.integers(1, 8), happening=st.lists(deeds, max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nothing_is_lost_ahead(chosen: Habits, rows: int, happening: list[Deed]) -> None:
     """Whatever happens between a question and its turn: one quiet pass makes the replica equal."""
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.codecs.server.signing import SigningKey, signed
 
@@ -24,21 +24,18 @@ def is_accepted(key_set: bytes, token: str) -> bool:
     return True
 
 
-@settings(deadline=None)
 @given(st.text() | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*", fullmatch=True))
 def test_any_text(text: str) -> None:
     """A token is a text of three parts that somebody signed; no other text is."""
     assert not is_accepted(json.dumps({"keys": [KEY.jwk]}).encode(), text)
 
 
-@settings(deadline=None)
 @given(ANY_JSON, ANY_JSON)
 def test_any_header_and_key_set(header: object, key_set: object) -> None:
     """JSON of any kind in the place of a header, and in that of a key set."""
     assert not is_accepted(json.dumps(key_set).encode(), signed(KEY, header, {}))
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(ALGORITHMS),
     st.fixed_dictionaries(
