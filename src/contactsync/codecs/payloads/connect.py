@@ -9,7 +9,7 @@ from typing import Final
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.converter import ExternalStorage
-from temporalio.service import RPCError, RPCStatusCode, TLSConfig
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode, TLSConfig
 
 from contactsync.codecs.keys.ring import KeyRing
 from contactsync.codecs.payloads.client_plugin import SealingPlugin
@@ -91,6 +91,7 @@ async def _connected(
             namespace=namespace,
             tls=tls,
             api_key=api_key,
+            grpc_compression=GrpcCompression.NONE,  # what is sealed gets no smaller
             plugins=[plugin],
             connect_timeout=timedelta(seconds=_CONNECT_SECONDS),
         )
