@@ -75,6 +75,14 @@ async def test_a_killed_server_starts_again_with_its_data() -> None:
         await second.stop()
 
 
+async def test_what_is_answered_is_in_a_synced_log(temporal_server: TemporalServer) -> None:
+    """SQLite writes ahead; it stands in the file's header (https://www.sqlite.org/fileformat2.html#the_database_header)."""
+    with temporal_server.db_file.open("rb") as file:
+        header = file.read(100)
+    assert header.startswith(b"SQLite format 3\0")
+    assert (header[18], header[19]) == (2, 2)
+
+
 async def test_its_files_are_private(temporal_server: TemporalServer) -> None:
     """Database and log are for their owner only."""
     files = [path for path in temporal_server.folder.iterdir() if path.is_file()]
