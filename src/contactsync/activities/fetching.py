@@ -292,6 +292,6 @@ def _page(job: Job, fetched: Fetched) -> Page:
         as_of=fetched.as_of,
         total=page.total,
         after=digest_cursor(sealer, request.connection_id, request.cursor) if request.cursor else None,
-        contacts=sum(isinstance(change, Changed) for change in page.changes),
+        contacts=sum([isinstance(change, Changed) for change in page.changes]),
     )
     return Page(head=head, body=body.content)

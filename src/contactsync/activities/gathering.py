@@ -42,8 +42,11 @@ class Weight(NamedTuple):
     @classmethod
     def of(cls, changes: Sequence[Change]) -> "Weight":
         """What these changes weigh."""
-        worked = sum(not isinstance(change, Unchanged) for change in changes)
-        return cls(worked, len(changes), sum(map(_bytes_of, changes)))
+        worked = [change for change in changes if not isinstance(change, Unchanged)]
+        names = "".join([change.source_id for change in changes])
+        texts = sum([_text_bytes(change) for change in worked if isinstance(change, Changed)])
+        size = _ROW_BYTES * len(changes) + len(names.encode(errors="surrogatepass")) + texts
+        return cls(len(worked), len(changes), size)
 
     def plus(self, other: "Weight") -> "Weight":
         """Both together."""
@@ -156,7 +159,5 @@ class Onward:
         return is_given or await self._leave()
 
 
-def _bytes_of(change: Change) -> int:
-    name = change.source_id
-    size = _ROW_BYTES + (len(name) if name.isascii() else len(name.encode(errors="surrogatepass")))
-    return size + len(change.content) + len(change.etag or "") if isinstance(change, Changed) else size
+def _text_bytes(change: Changed) -> int:
+    return len(change.content) + len(change.etag or "")

@@ -83,17 +83,15 @@ _UNREADABLE: Final = (MsgspecError, UnicodeDecodeError, RecursionError)
 
 def raw_records(changes: Iterable[Change]) -> list[RawRecord]:
     """A source's changes as records."""
-    return [_raw_record(change) for change in changes]
+    return [Same(change.source_id) if isinstance(change, Unchanged) else _raw_record(change) for change in changes]
 
 
-def _raw_record(change: Change) -> RawRecord:
+def _raw_record(change: Changed | Removed | Unreadable | Moved) -> RawRecord:
     match change:
         case Changed():
             return RawContact(change.source_id, Raw(change.content), change.etag, change.version)
         case Removed():
             return Gone(change.source_id, change.version)
-        case Unchanged():
-            return Same(change.source_id)
         case Unreadable():
             return Bad(change.source_id, change.reason)
         case Moved():
@@ -192,7 +190,7 @@ def _body(records: Sequence[RawRecord | CleanRecord], limit: int) -> Body:
     if len(content) > limit and len(compress(content)) > limit:
         records = _within(records, limit)
         content = _encoder.encode(records)
-    return Body(content, sum(isinstance(record, Bad) for record in records))
+    return Body(content, sum([isinstance(record, Bad) for record in records]))
 
 
 def _within(records: Sequence[RawRecord | CleanRecord], limit: int) -> list[RawRecord | CleanRecord]:

@@ -4,7 +4,7 @@ What is here asks one page at a time and keeps no rule of cursors: `windows.py` 
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import urljoin
 
+from msgspec import Raw
 from pydantic import JsonValue
 
 from contactsync.activities.contacts.contact import Fields
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.query import QueryPage, Window
-from contactsync.activities.sources.rest_answers import Found, Judge
+from contactsync.activities.sources.rest_answers import Found, Judge, may_skim
 from contactsync.activities.sources.rest_records import Mapper
 from contactsync.activities.sources.rest_requests import (
     Query,
@@ -54,9 +55,9 @@ _MOST_PARTS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """An answer before its records are read. `token` and `size` as in `QueryPage`."""
+    """An answer before its records are mapped. `token` and `size` as in `QueryPage`."""
 
-    records: list[JsonValue] = field(repr=False)
+    records: Sequence[JsonValue | Raw] = field(repr=False)
     found: Found = field(repr=False)
     token: bytes | None
     is_offset: bool
@@ -80,6 +81,7 @@ class RestSource:
         self._settings = settings
         self._mapper = Mapper(settings.fields, fields)
         self._judge = Judge(settings, meter)
+        self._skims = self._mapper.skims and may_skim(settings)
         self._signer = signer
         self._headers = {name.lower(): value for name, value in settings.headers.items()}
         self._clock = clock
@@ -112,11 +114,11 @@ class RestSource:
 
     async def list_page(self, token: bytes | None, part: bytes | None, limits: PageLimits) -> QueryPage:
         """See `QuerySource.list_page`."""
-        return self._read(await self.raw_list(token, part, limits))
+        return self._read(await self._ask(list_query(self._settings, part), token, limits, skims=self._skims))
 
     async def changes_page(self, window: Window, token: bytes | None, limits: PageLimits) -> QueryPage:
         """See `QuerySource.changes_page`."""
-        return self._read(await self.raw_changes(window, token, limits))
+        return self._read(await self._ask(self._changes(window), token, limits, skims=self._skims))
 
     async def raw_list(self, token: bytes | None, part: bytes | None, limits: PageLimits) -> RawPage:
         """As `list_page`, with records as the API has them."""
@@ -124,10 +126,11 @@ class RestSource:
 
     async def raw_changes(self, window: Window, token: bytes | None, limits: PageLimits) -> RawPage:
         """As `changes_page`, with records as the API has them; without [changes] it is the listing."""
+        return await self._ask(self._changes(window), token, limits)
+
+    def _changes(self, window: Window) -> Query:
         changes = self._settings.changes
-        if changes is None:
-            return await self.raw_list(token, None, limits)
-        return await self._ask(changes_query(self._settings, changes, window), token, limits)
+        return changes_query(self._settings, changes, window) if changes else list_query(self._settings, None)
 
     def list_parts(self) -> tuple[bytes | None, ...]:
         """See `QuerySource.list_parts`."""
@@ -141,10 +144,10 @@ class RestSource:
         bounds = [None, *edges, None] if edges else [None, None]
         return tuple(time_part(low, high) for low, high in pairwise(bounds))
 
-    async def _ask(self, query: Query, token: bytes | None, limits: PageLimits) -> RawPage:
+    async def _ask(self, query: Query, token: bytes | None, limits: PageLimits, *, skims: bool = False) -> RawPage:
         position = position_of(token, query)
         answer = await self._send(request_of(self._settings.url, query, position, limits.rows))
-        found = self._judge.found(answer, query, position)
+        found = self._judge.found(answer, query, position, skims=skims)
         following = found.following.token(counts=query.counts) if found.following else None
         return RawPage(found.records, found, following, is_offset=query.counts, size=len(answer.body))
 

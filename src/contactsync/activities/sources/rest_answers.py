@@ -3,13 +3,13 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urljoin
 
-from msgspec import MsgspecError
+from msgspec import MsgspecError, Raw
 from msgspec.json import Decoder
 from pydantic import JsonValue
 
@@ -18,6 +18,7 @@ from contactsync.activities.sources.limits import seconds_to_midnight
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.query import Instant
 from contactsync.activities.sources.rest_expressions import Expression, NotEvaluable, compiled, is_true
+from contactsync.activities.sources.rest_outlines import Skimmed, is_inside, skimmed
 from contactsync.activities.sources.rest_requests import MAX_NEXT_CHARS, Position, Query
 from contactsync.activities.sources.rest_settings import RestSettings
 from contactsync.activities.sources.rest_tables import (
@@ -26,6 +27,7 @@ from contactsync.activities.sources.rest_tables import (
     NextUrlPages,
     NumberedPages,
     OffsetPages,
+    Pagination,
     ThrottlingTable,
 )
 from contactsync.activities.sources.rest_times import SECOND, instant_of
@@ -38,6 +40,7 @@ _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
 _REL: Final = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 
+NO_JSON: Final = "the source's answer is cut off or is no JSON"
 _HUGE: Final = 1 << 1100
 
 _quick: Final[Decoder[JsonValue]] = Decoder()
@@ -53,7 +56,7 @@ class NoJson:
 class Found:
     """An answer's content. `following` is the position of the next page; None: this was the last."""
 
-    records: list[JsonValue] = field(repr=False)
+    records: Sequence[JsonValue | Raw] = field(repr=False)
     following: Position | None = field(repr=False)
     is_capped: bool = False
     clock: Instant | None = None
@@ -67,18 +70,19 @@ class Judge:
         self._settings = settings
         self._meter = meter
 
-    def found(self, answer: Answer, query: Query, position: Position | None) -> Found:
-        """The records of an answer, and what follows it.
+    def found(self, answer: Answer, query: Query, position: Position | None, *, skims: bool = False) -> Found:
+        """The records of an answer, and what follows it; records that are not read yet if it `skims`.
 
         Raises:
             CursorExpired: the source no longer knows the position.
             SourceMisbehaved: it is not what the settings say.
             SourceUnavailable, SourceThrottled, SourceAddressWrong, CredentialsRejected.
         """
-        document = self.document(answer, query, position)
+        skim = skimmed(answer.body, query.records.path or ()) if skims else None
+        document = self.document(answer, query, position, skim)
         if document is None:
             return Found([], None)
-        records = _records(document, query)
+        records = _records(document, query) if skim is None else skim.records
         seen = (position.seen if position else 0) + len(records)
         following = _following(answer, document, query, position, len(records))
         is_capped = query.cap is not None and _is_capped(query, query.cap, seen, following)
@@ -90,13 +94,19 @@ class Judge:
             total=_total(document, query.total),
         )
 
-    def document(self, answer: Answer, query: Query | None = None, position: Position | None = None) -> JsonValue:
-        """The JSON of an answer; None: there is no page behind the last one.
+    def document(
+        self,
+        answer: Answer,
+        query: Query | None = None,
+        position: Position | None = None,
+        skim: Skimmed | None = None,
+    ) -> JsonValue:
+        """The JSON of an answer; None: there is no page behind the last one. A `skim` of it is all that is read.
 
         Raises:
             as `found`.
         """
-        content = parsed(answer.body)
+        content = parsed(answer.body) if skim is None else skim.rest
         if isinstance(content, dict | list):
             self._heed(content)
         if answer.status in self._settings.throttling.statuses:
@@ -108,7 +118,7 @@ class Judge:
         if answer.status >= 400:
             raise refusal(answer)
         if not isinstance(content, dict | list):
-            raise SourceMisbehaved("the source's answer is cut off or is no JSON")
+            raise SourceMisbehaved(NO_JSON)
         return content
 
     def _judge_token(self, answer: Answer, content: JsonValue | NoJson, query: Query) -> None:
@@ -138,6 +148,41 @@ class Judge:
         bounded = min(max(seconds, 1.0), MAX_PATIENCE_SECONDS)
         self._meter.refused(bounded, said_how_long=is_said)
         raise SourceThrottled(after_seconds=bounded)
+
+
+def may_skim(settings: RestSettings) -> bool:
+    """Whether nothing but `records` looks at the records of an answer, so that all else needs none of them."""
+    listing, changes = settings.list_, settings.changes
+    records = [listing.records, *_given(changes and changes.records)]
+    pages = [listing.pagination, *([changes.pagination] if changes and changes.pagination else [])]
+    said = settings.throttling
+    others = [said.when, said.daily, said.seconds, settings.expired.when, listing.total, listing.clock]
+    others += [changes and changes.clock, *(text for each in pages for text in _asked_by(each))]
+    return all(_is_apart(compiled(one), compiled(other)) for one in records for other in _given(*others))
+
+
+def _asked_by(pages: Pagination) -> Iterator[str | None]:
+    match pages:
+        case CursorPages():
+            yield from (pages.next, pages.more)
+        case OffsetPages() | NumberedPages():
+            yield pages.more
+        case NextUrlPages():
+            yield pages.next
+        case _:
+            pass
+
+
+def _given(*texts: str | None) -> list[str]:
+    return [text for text in texts if text]
+
+
+def _is_apart(records: Expression, other: Expression) -> bool:
+    """Whether the other looks at nothing of the records, nor at what they are in."""
+    place, places = records.path, other.places
+    if place is None or places is None:
+        return False
+    return not any(is_inside(place, each) or is_inside(each, place) for each in places)
 
 
 def parsed(body: bytes) -> JsonValue | NoJson:

@@ -16,7 +16,7 @@ from jmespath.functions import Functions
 from jmespath.visitor import Options
 from pydantic import AfterValidator, JsonValue
 
-from contactsync.activities.sources.rest_selections import Node, Select, selection
+from contactsync.activities.sources.rest_selections import Node, Path, Select, selection
 
 MAX_CHARS: Final = 1000
 """Characters of one expression."""
@@ -44,8 +44,16 @@ class Expression:
     is_path: bool
     """Whether it only goes down: `a.b.c`, or `@`. It leaves out nothing and adds nothing."""
 
+    places: frozenset[Path] | None
+    """The members that the answer depends on; None: nobody knows."""
+
     of: Select = field(repr=False, compare=False)
     """The answer for a value. Raises `NotEvaluable` where a function of it does not take what it finds there."""
+
+    @property
+    def path(self) -> Path | None:
+        """Where it goes down to, if it `is_path`."""
+        return next(iter(self.places or ()), None) if self.is_path else None
 
     def holds(self, value: JsonValue) -> bool:
         """Whether the answer is true; an expression that cannot be applied does not hold."""
@@ -96,7 +104,7 @@ def compiled(text: str) -> Expression:
         raise ValueError("the expression may answer with far more than it is asked about; make it simpler")
     options = Options(custom_functions=Functions())
     of = selection(node) or _searched(lambda value: parsed.search(value, options))
-    return Expression(text, _names(node), is_path=node.is_path, of=of)
+    return Expression(text, _names(node), is_path=node.is_path, places=node.places, of=of)
 
 
 def _check(text: str) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from operator import attrgetter
-from typing import Final, TypeVar, get_args
+from typing import Final, get_args
 
+from msgspec import Raw
 from msgspec.json import Encoder
 from pydantic import JsonValue
 
@@ -15,8 +16,10 @@ from contactsync.activities.contacts.limits import MAX_MEMBERS
 from contactsync.activities.contacts.quarantine import QuarantineReason, UnreadableContact
 from contactsync.activities.sources import rest_values as values
 from contactsync.activities.sources.query import Listed, Record
+from contactsync.activities.sources.rest_answers import NO_JSON, NoJson, parsed
 from contactsync.activities.sources.rest_expressions import NotEvaluable, compiled, is_true
-from contactsync.activities.sources.rest_selections import Select
+from contactsync.activities.sources.rest_outlines import Found, Outline, outline
+from contactsync.activities.sources.rest_selections import Path, Select
 from contactsync.activities.sources.rest_settings import FieldsTable
 from contactsync.activities.sources.rest_times import instant_of
 from contactsync.activities.sources.source import Moved, Removed, Unreadable
@@ -47,7 +50,11 @@ _LISTS: Final[Mapping[Field, tuple[str, Select]]] = {
 }
 _encoder: Final = Encoder()
 
-Value = TypeVar("Value")
+_HEADS: Final = ("id", "version", "changed_at", "etag", "deleted", "merged_into", "merged_ids")
+_NO_ID: Final = "a record of the source has no usable id; check `id` in [fields]"
+
+_Listing = Callable[[str, int | None, str | None], Listed | Unreadable]
+"""Makes a contact of its source id, its version and the ETag that the source gives it."""
 
 READING: Final = 1
 """Raise it when the same values are read as another contact, so that all records are read once more; a test notices."""
@@ -61,64 +68,65 @@ class Mapper:
         self._selects = [select for _, select, _ in properties]
         self._reads = [(name, read) for name, _, read in properties]
         self._mark = _mark(table, fields)
-        self._id = compiled(table.id).of
-        self._version = _read_by(table, "version", _version_of)
-        self._changed_at = _read_by(table, "changed_at", instant_of)
-        self._etag = _read_by(table, "etag", _id_text)
-        self._deleted = _select(table, "deleted")
-        self._merged_into = _read_by(table, "merged_into", _id_text)
-        self._merged_ids = _select(table, "merged_ids")
+        self._heads = [_select(table, name) for name in _HEADS]
+        self._outline, self._repeated = _outlined(table, [name for name, _, _ in properties])
+        self._outline_mark = sha256(self._mark).digest()
 
-    def records(self, raw: JsonValue) -> tuple[Record, ...]:
+    @property
+    def skims(self) -> bool:
+        """Whether it takes records that are not read yet."""
+        return self._outline is not None
+
+    def records(self, raw: JsonValue | Raw) -> tuple[Record, ...]:
         """What a record says: of itself, and before that of those that were merged into it.
 
         Raises:
             SourceMisbehaved: it is no object, or has no id.
         """
-        source_id = self._id_of(raw)
-        try:
-            version, changed_at = self._version(raw), self._changed_at(raw)
-            merged = self._merged(raw, source_id)
-            change = self._change(raw, source_id, version)
-        except NotEvaluable:
-            return (Record(Unreadable(source_id, QuarantineReason.INVALID)),)
-        except UnreadableContact as error:
-            return (Record(Unreadable(source_id, error.reason)),)
-        itself = Record(change, changed_at)
-        return (*[Record(move, changed_at) for move in merged], itself) if merged else (itself,)
-
-    def _id_of(self, raw: JsonValue) -> str:
+        if isinstance(raw, Raw):
+            return self._skimmed(raw)
         if not isinstance(raw, dict):
             raise SourceMisbehaved("a record of the source is no object; check `records` in [list]")
+        source_id = self._id_of(raw)
         try:
-            source_id = _id_text(self._id(raw))
+            heads = [select(raw) for select in self._heads]
         except NotEvaluable:
-            source_id = ""
-        if not source_id:
-            raise SourceMisbehaved("a record of the source has no usable id; check `id` in [fields]")
-        return source_id
+            return (Record(Unreadable(source_id, QuarantineReason.INVALID)),)
+        return _told(source_id, heads, partial(self._listed, raw))
 
-    def _merged(self, raw: JsonValue, winner: str) -> list[Moved]:
-        listed = self._merged_ids(raw)
-        if listed is None:
-            return []
-        if isinstance(listed, str):  # as in "1;2"
-            listed = list[JsonValue](part.strip() for part in listed.replace(",", ";").split(";"))
-        ids = dict.fromkeys(_id_text(each) for each in values.items_of(listed, _MAX_MERGED))
-        return [Moved(each, winner) for each in ids if each and each != winner]
+    def _id_of(self, raw: JsonValue) -> str:
+        try:
+            found = self._heads[0](raw)
+        except NotEvaluable:
+            raise SourceMisbehaved(_NO_ID) from None
+        return _source_id(found)
 
-    def _change(self, raw: JsonValue, source_id: str, version: int | None) -> Listed | Removed | Unreadable | Moved:
-        etag, winner = self._etag(raw), self._merged_into(raw)
-        if winner and winner != source_id:
-            return Moved(source_id, winner, version)
-        if is_true(self._deleted(raw)):
-            return Removed(source_id, version)
+    def _skimmed(self, raw: Raw) -> tuple[Record, ...]:
+        found = self._outline.of(raw) if self._outline else None
+        if found is None:
+            return self.records(_parsed(raw))
+        return _told(_source_id(found.heads[0]), found.heads, partial(self._unread, raw, found))
+
+    def _unread(self, raw: Raw, found: Found, source_id: str, version: int | None, etag: str | None) -> Listed:
+        repeated = [found.heads[at] for at in self._repeated]
+        said = _written((version, etag, repeated)) if repeated or version is not None or etag is not None else b""
+        digest = etag_of(self._outline_mark + said + found.texts)
+        return Listed(source_id, digest, version, partial(self._read_unread, raw))
+
+    def _read_unread(self, raw: Raw) -> bytes | QuarantineReason:
+        record = _parsed(raw)
+        try:
+            return self._read([select(record) for select in self._selects])
+        except NotEvaluable:
+            return QuarantineReason.INVALID
+
+    def _listed(self, raw: JsonValue, source_id: str, version: int | None, etag: str | None) -> Listed | Unreadable:
         try:
             found = [select(raw) for select in self._selects]
-            etag = etag_of(self._mark + _written((version, etag, found)))
+            digest = etag_of(self._mark + _written((version, etag, found)))
         except NotEvaluable:
             return Unreadable(source_id, QuarantineReason.INVALID)
-        return Listed(source_id, etag, version, partial(self._read, found))
+        return Listed(source_id, digest, version, partial(self._read, found))
 
     def _read(self, found: Sequence[JsonValue]) -> bytes | QuarantineReason:
         """The contact of what the expressions found, and of nothing else, so that an ETag of that stands for it."""
@@ -134,6 +142,65 @@ class Mapper:
         return _encoder.encode(members)
 
 
+def _told(source_id: str, heads: Sequence[JsonValue], listed: _Listing) -> tuple[Record, ...]:
+    """What a record says that has these heads; as what it is `listed` if it is a contact."""
+    _, version, changed_at, etag, deleted, winner, losers = heads
+    try:
+        number = None if version is None else _version_of(version)
+        at = None if changed_at is None else instant_of(changed_at)
+        merged = [] if losers is None else _merged(losers, source_id)
+        own_etag = None if etag is None else _id_text(etag)
+        to = None if winner is None else _id_text(winner)
+    except NotEvaluable:
+        return (Record(Unreadable(source_id, QuarantineReason.INVALID)),)
+    except UnreadableContact as error:
+        return (Record(Unreadable(source_id, error.reason)),)
+    if to and to != source_id:
+        itself = Record(Moved(source_id, to, number), at)
+    elif deleted is not None and is_true(deleted):
+        itself = Record(Removed(source_id, number), at)
+    else:
+        itself = Record(listed(source_id, number, own_etag), at)
+    return (*[Record(move, at) for move in merged], itself) if merged else (itself,)
+
+
+def _source_id(value: JsonValue) -> str:
+    try:
+        source_id = _id_text(value)
+    except NotEvaluable:
+        source_id = ""
+    if not source_id:
+        raise SourceMisbehaved(_NO_ID)
+    return source_id
+
+
+def _merged(losers: JsonValue, winner: str) -> list[Moved]:
+    if isinstance(losers, str):  # as in "1;2"
+        losers = list[JsonValue](part.strip() for part in losers.replace(",", ";").split(";"))
+    ids = dict.fromkeys(_id_text(each) for each in values.items_of(losers, _MAX_MERGED))
+    return [Moved(each, winner) for each in ids if each and each != winner]
+
+
+def _parsed(raw: Raw) -> JsonValue:
+    value = parsed(bytes(raw))
+    if isinstance(value, NoJson):
+        raise SourceMisbehaved(NO_JSON)
+    return value
+
+
+def _outlined(table: FieldsTable, names: Sequence[str]) -> tuple[Outline | None, list[int]]:
+    """What finds all that is looked at for the properties of these names, and which of the heads are among them."""
+    said = table.model_dump(exclude_none=True)
+    heads = [compiled(said[name]).path if name in said else None for name in _HEADS]
+    if any(path is None and name in said for name, path in zip(_HEADS, heads, strict=True)):
+        return None, []
+    texts = [said[name] if isinstance(said[name], dict) else {name: said[name]} for name in names]
+    places = [compiled(text).places for each in texts for text in each.values()]
+    known = frozenset[Path]().union(*(each for each in places if each is not None))
+    found = None if None in places else outline(tuple(heads), known)
+    return found, [at for at, path in enumerate(heads) if path in known]
+
+
 def _select(table: object, name: str) -> Select:
     """What an expression of the table finds; nothing where the table has none."""
     text: object = attrgetter(name)(table)
@@ -142,19 +209,6 @@ def _select(table: object, name: str) -> Select:
 
 def _nothing(_: JsonValue) -> None:
     return None
-
-
-def _read_by(table: object, name: str, read: Callable[[JsonValue], Value]) -> Callable[[JsonValue], Value | None]:
-    """What an expression of the table finds, read; None where it finds nothing."""
-    select = _select(table, name)
-    if select is _nothing:
-        return _nothing
-
-    def value_of(raw: JsonValue) -> Value | None:
-        found = select(raw)
-        return None if found is None else read(found)
-
-    return value_of
 
 
 def _properties(table: FieldsTable, fields: Fields) -> Iterator[tuple[str, tuple[Select, Select]]]:

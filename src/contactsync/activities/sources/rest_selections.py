@@ -14,6 +14,25 @@ Select = Callable[[JsonValue], JsonValue]
 """Never raises, and answers with JSON where it is asked about JSON."""
 
 
+Path = tuple[str, ...]
+"""Names of members, each inside the one before it."""
+
+_ABOUT_THE_VALUE: Final = frozenset(
+    {
+        "multi_select_list",
+        "multi_select_dict",
+        "key_val_pair",
+        "or_expression",
+        "and_expression",
+        "not_expression",
+        "comparator",
+        "literal",
+        "function_expression",
+    }
+)
+"""Nodes whose children are all asked about what the node itself is asked about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A node of the library's tree, typed. `value` is a name for most kinds."""
@@ -28,6 +47,24 @@ class Node:
         return self.kind in ("field", "current") or (
             self.kind == "subexpression" and all(child.is_path for child in self.children)
         )
+
+    @property
+    def places(self) -> frozenset[Path] | None:
+        """The members that the answer depends on, and on nothing else of the value; None: nobody knows."""
+        if self.is_path:
+            return frozenset({self.path})
+        if self.kind not in _ABOUT_THE_VALUE:
+            return None
+        inner = [child.places for child in self.children]
+        known = [places for places in inner if places is not None]
+        return frozenset[Path]().union(*known) if len(known) == len(inner) else None
+
+    @property
+    def path(self) -> Path:
+        """Where a node leads that only goes down."""
+        if self.kind == "field":
+            return (str(self.value),)
+        return tuple(name for child in self.children for name in child.path)
 
 
 def selection(node: Node) -> Select | None:

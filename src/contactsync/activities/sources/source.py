@@ -39,31 +39,27 @@ class Changed(Struct, frozen=True):
         return f"Changed({self.source_id!r}, etag={self.etag!r}, version={self.version!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """The source says that it no longer has this contact."""
 
     source_id: str
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
+class Unchanged(Struct, frozen=True):
     """Listed, and equal to what is held already: nobody cleans or writes it again."""
 
     source_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """Listed, but its text is no contact: set aside with a reason, never dropped in silence."""
 
     source_id: str
     reason: QuarantineReason
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """The source renamed this contact to `to`, or merged it into `to`: whoever knew it by the old id finds it there.
 
     It comes before the `Changed` of `to`, if both are in one page.

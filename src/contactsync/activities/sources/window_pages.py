@@ -15,6 +15,8 @@ _UNBOUNDED = 1 << 40
 
 def cut(changes: Sequence[Change], limits: PageLimits) -> list[list[Change]]:
     """The changes in pages, at least one; a contact that fits into none becomes unreadable."""
+    if len(changes) <= limits.rows and _size(changes) <= limits.bytes:
+        return [list(_moves_first(changes))]
     pages: list[list[Change]] = [[]]
     held = 0
     for change in _moves_first(changes):
@@ -25,6 +27,11 @@ def cut(changes: Sequence[Change], limits: PageLimits) -> list[list[Change]]:
         pages[-1].append(fitting)
         held += size
     return pages
+
+
+def _size(changes: Sequence[Change]) -> int:
+    """Bytes of these changes, as they are bounded."""
+    return sum([len(change.content) for change in changes if isinstance(change, Changed)], _ROW_BYTES * len(changes))
 
 
 def _moves_first(changes: Sequence[Change]) -> Sequence[Change]:

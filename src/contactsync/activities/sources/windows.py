@@ -40,6 +40,7 @@ from contactsync.activities.sources.window_state import State, Walk, read_state
 from contactsync.errors import CursorExpired, SourceMisbehaved
 
 _BEGINNINGS: Final = 3
+_BODIES: Final = (Changed, Unchanged, Unreadable)
 
 
 def windowed(query: QuerySource, workbench: Workbench, clock: Callable[[], float] = time.time) -> "WindowedSource":
@@ -188,7 +189,7 @@ def _page(
         done=following.walk is None,
         full=full,
         restarted=restarted,
-        downloaded=sum(isinstance(change, Changed | Unchanged | Unreadable) for change in changes),
+        downloaded=sum([isinstance(change, _BODIES) for change in changes]),
         total=total,
     )
 
