@@ -33,9 +33,6 @@ from contactsync.postgres import Database, load_queries
 NAME: Final = "contactsync"
 """The driver's name, which stands in every reference."""
 
-MAX_AT_ONCE: Final = 1_000
-"""References read at one time."""
-
 _SQL: Final = load_queries("contactsync.codecs.payloads", "staging.sql")
 _TENANT: Final = "tenant"
 _OBJECT: Final = "object"
