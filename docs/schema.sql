@@ -147,8 +147,9 @@ BEGIN
         EXIT WHEN room <= 0;
         EXECUTE format(
             'DELETE FROM contactsync.%1$I WHERE tenant_id = $1'
-            ' AND ctid = ANY (ARRAY(SELECT ctid FROM contactsync.%1$I WHERE tenant_id = $1 LIMIT $2))',
-            found.relname
+            ' AND ctid = ANY (ARRAY(SELECT ctid FROM contactsync.%1$I WHERE tenant_id = $1%2$s LIMIT $2))',
+            found.relname,
+            CASE found.relname WHEN 'contact' THEN ' AND contact_id > ''00000000-0000-0000-0000-000000000000''' END
         ) USING mine, room;
         GET DIAGNOSTICS deleted = ROW_COUNT;
         IF deleted > 0 THEN
@@ -926,41 +927,23 @@ ALTER TABLE ONLY contactsync.connection
 ALTER TABLE ONLY contactsync.connection
     ADD CONSTRAINT connection_pkey PRIMARY KEY (tenant_id, connection_id);
 ALTER TABLE ONLY contactsync.contact
-    ADD CONSTRAINT contact_pkey PRIMARY KEY (tenant_id, contact_id);
+    ADD CONSTRAINT contact_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.contact_0
-    ADD CONSTRAINT contact_0_pkey PRIMARY KEY (tenant_id, contact_id);
-ALTER TABLE ONLY contactsync.contact
-    ADD CONSTRAINT contact_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
-ALTER TABLE ONLY contactsync.contact_0
-    ADD CONSTRAINT contact_0_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+    ADD CONSTRAINT contact_0_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.contact_1
-    ADD CONSTRAINT contact_1_pkey PRIMARY KEY (tenant_id, contact_id);
-ALTER TABLE ONLY contactsync.contact_1
-    ADD CONSTRAINT contact_1_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+    ADD CONSTRAINT contact_1_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.contact_2
-    ADD CONSTRAINT contact_2_pkey PRIMARY KEY (tenant_id, contact_id);
-ALTER TABLE ONLY contactsync.contact_2
-    ADD CONSTRAINT contact_2_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+    ADD CONSTRAINT contact_2_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.contact_3
-    ADD CONSTRAINT contact_3_pkey PRIMARY KEY (tenant_id, contact_id);
-ALTER TABLE ONLY contactsync.contact_3
-    ADD CONSTRAINT contact_3_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+    ADD CONSTRAINT contact_3_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.contact_4
-    ADD CONSTRAINT contact_4_pkey PRIMARY KEY (tenant_id, contact_id);
-ALTER TABLE ONLY contactsync.contact_4
-    ADD CONSTRAINT contact_4_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+    ADD CONSTRAINT contact_4_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.contact_5
-    ADD CONSTRAINT contact_5_pkey PRIMARY KEY (tenant_id, contact_id);
-ALTER TABLE ONLY contactsync.contact_5
-    ADD CONSTRAINT contact_5_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+    ADD CONSTRAINT contact_5_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.contact_6
-    ADD CONSTRAINT contact_6_pkey PRIMARY KEY (tenant_id, contact_id);
-ALTER TABLE ONLY contactsync.contact_6
-    ADD CONSTRAINT contact_6_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+    ADD CONSTRAINT contact_6_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.contact_7
-    ADD CONSTRAINT contact_7_pkey PRIMARY KEY (tenant_id, contact_id);
-ALTER TABLE ONLY contactsync.contact_7
-    ADD CONSTRAINT contact_7_tenant_id_connection_id_source_index_key UNIQUE (tenant_id, connection_id, source_index);
+    ADD CONSTRAINT contact_7_pkey PRIMARY KEY (connection_id, source_index, tenant_id);
 ALTER TABLE ONLY contactsync.delete_hold
     ADD CONSTRAINT delete_hold_pkey PRIMARY KEY (tenant_id, hold_id);
 ALTER TABLE ONLY contactsync.migration
@@ -997,19 +980,37 @@ CREATE INDEX contact_held ON ONLY contactsync.contact USING btree (tenant_id, co
 
 CREATE INDEX contact_0_tenant_id_connection_id_idx ON contactsync.contact_0 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
 
+CREATE UNIQUE INDEX contact_of_tenant ON ONLY contactsync.contact USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
+
+CREATE UNIQUE INDEX contact_0_tenant_id_contact_id_idx ON contactsync.contact_0 USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
+
 CREATE INDEX contact_1_tenant_id_connection_id_idx ON contactsync.contact_1 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE UNIQUE INDEX contact_1_tenant_id_contact_id_idx ON contactsync.contact_1 USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
 
 CREATE INDEX contact_2_tenant_id_connection_id_idx ON contactsync.contact_2 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
 
+CREATE UNIQUE INDEX contact_2_tenant_id_contact_id_idx ON contactsync.contact_2 USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
+
 CREATE INDEX contact_3_tenant_id_connection_id_idx ON contactsync.contact_3 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE UNIQUE INDEX contact_3_tenant_id_contact_id_idx ON contactsync.contact_3 USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
 
 CREATE INDEX contact_4_tenant_id_connection_id_idx ON contactsync.contact_4 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
 
+CREATE UNIQUE INDEX contact_4_tenant_id_contact_id_idx ON contactsync.contact_4 USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
+
 CREATE INDEX contact_5_tenant_id_connection_id_idx ON contactsync.contact_5 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE UNIQUE INDEX contact_5_tenant_id_contact_id_idx ON contactsync.contact_5 USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
 
 CREATE INDEX contact_6_tenant_id_connection_id_idx ON contactsync.contact_6 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
 
+CREATE UNIQUE INDEX contact_6_tenant_id_contact_id_idx ON contactsync.contact_6 USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
+
 CREATE INDEX contact_7_tenant_id_connection_id_idx ON contactsync.contact_7 USING btree (tenant_id, connection_id) WHERE (delete_held IS NOT NULL);
+
+CREATE UNIQUE INDEX contact_7_tenant_id_contact_id_idx ON contactsync.contact_7 USING btree (tenant_id, contact_id) WHERE (contact_id IS NOT NULL);
 
 CREATE INDEX contact_lookup_found ON ONLY contactsync.contact_lookup USING btree (blind_index);
 
@@ -1061,49 +1062,49 @@ ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_0_pkey
 
 ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_0_tenant_id_connection_id_idx;
 
-ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_0_tenant_id_connection_id_source_index_key;
+ALTER INDEX contactsync.contact_of_tenant ATTACH PARTITION contactsync.contact_0_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_1_pkey;
 
 ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_1_tenant_id_connection_id_idx;
 
-ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_1_tenant_id_connection_id_source_index_key;
+ALTER INDEX contactsync.contact_of_tenant ATTACH PARTITION contactsync.contact_1_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_2_pkey;
 
 ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_2_tenant_id_connection_id_idx;
 
-ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_2_tenant_id_connection_id_source_index_key;
+ALTER INDEX contactsync.contact_of_tenant ATTACH PARTITION contactsync.contact_2_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_3_pkey;
 
 ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_3_tenant_id_connection_id_idx;
 
-ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_3_tenant_id_connection_id_source_index_key;
+ALTER INDEX contactsync.contact_of_tenant ATTACH PARTITION contactsync.contact_3_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_4_pkey;
 
 ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_4_tenant_id_connection_id_idx;
 
-ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_4_tenant_id_connection_id_source_index_key;
+ALTER INDEX contactsync.contact_of_tenant ATTACH PARTITION contactsync.contact_4_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_5_pkey;
 
 ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_5_tenant_id_connection_id_idx;
 
-ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_5_tenant_id_connection_id_source_index_key;
+ALTER INDEX contactsync.contact_of_tenant ATTACH PARTITION contactsync.contact_5_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_6_pkey;
 
 ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_6_tenant_id_connection_id_idx;
 
-ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_6_tenant_id_connection_id_source_index_key;
+ALTER INDEX contactsync.contact_of_tenant ATTACH PARTITION contactsync.contact_6_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_pkey ATTACH PARTITION contactsync.contact_7_pkey;
 
 ALTER INDEX contactsync.contact_held ATTACH PARTITION contactsync.contact_7_tenant_id_connection_id_idx;
 
-ALTER INDEX contactsync.contact_tenant_id_connection_id_source_index_key ATTACH PARTITION contactsync.contact_7_tenant_id_connection_id_source_index_key;
+ALTER INDEX contactsync.contact_of_tenant ATTACH PARTITION contactsync.contact_7_tenant_id_contact_id_idx;
 
 ALTER INDEX contactsync.contact_lookup_found ATTACH PARTITION contactsync.contact_lookup_0_blind_index_idx;
 

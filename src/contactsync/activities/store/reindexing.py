@@ -70,7 +70,7 @@ class Forwarding:
             return
         moved = [self._moved(row, source_id) for row, source_id in named]
         columns = map(list, zip(*moved, strict=True))
-        await self.connection.execute(_SQL["forward_contacts"], *self.ref, self.sealer.index_epoch, *columns)
+        await self.connection.execute(_SQL["forward_contacts"], self.ref[0], self.sealer.index_epoch, *columns)
         await self.connection.execute(_SQL["drop_lookups"], self.ref[0], [row["contact_id"] for row, _ in named])
         await self._find([row for row, _ in named if row["sealed"] is not None])
 

@@ -47,7 +47,7 @@ FROM (
 ) AS page
 WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.source_index = page.source_index
     AND held.source_index = ANY ($7::bytea[])  -- else a plan may read the whole connection for each page
-    AND held.contact_id = page.contact_id
+    AND held.contact_id IS NOT DISTINCT FROM page.contact_id  -- `=` would let another index in
     AND CASE
         WHEN held.source_version <> page.source_version THEN held.source_version < page.source_version
         ELSE held.observed <= $4
@@ -134,7 +134,8 @@ WHERE tenant_id = $1 AND deleted_at IS NULL AND contact_id = ANY (ARRAY(
 ORDER BY created_at, contact_id
 
 -- name: get
--- One live contact; of one that was merged, the one it lives on in, however many merges later.
+-- One live contact; of one that was merged, the one it lives on in, however many merges later. Each is looked up by its id
+-- alone, whatever statistics say: joined otherwise, all of a tenant may be read for one.
 WITH RECURSIVE chain AS (
     SELECT contact_id, merged_into
     FROM contactsync.contact
@@ -142,17 +143,28 @@ WITH RECURSIVE chain AS (
     UNION
     SELECT next.contact_id, next.merged_into
     FROM chain
-    JOIN contactsync.contact next ON next.tenant_id = $1 AND next.contact_id = chain.merged_into
+    CROSS JOIN LATERAL (
+        SELECT contact_id, merged_into
+        FROM contactsync.contact
+        WHERE tenant_id = $1 AND contact_id = chain.merged_into
+        OFFSET 0
+    ) AS next
 )
-SELECT contact_id, connection_id, sealed, created_at, changed_at
-FROM contactsync.contact
-WHERE tenant_id = $1 AND contact_id IN (SELECT contact_id FROM chain) AND deleted_at IS NULL
+SELECT found.*
+FROM chain
+CROSS JOIN LATERAL (
+    SELECT contact_id, connection_id, sealed, created_at, changed_at
+    FROM contactsync.contact
+    WHERE tenant_id = $1 AND contact_id = chain.contact_id AND deleted_at IS NULL
+    OFFSET 0
+) AS found
 
 -- name: live_after
 -- The live contacts of a connection, so many at a time, in the order of their ids.
 SELECT contact_id, connection_id, sealed, created_at, changed_at
 FROM contactsync.contact
-WHERE tenant_id = $1 AND connection_id = $2 AND deleted_at IS NULL AND contact_id > $3
+WHERE tenant_id = $1 AND connection_id IS NOT DISTINCT FROM $2  -- `=` would let an index without this order in
+    AND deleted_at IS NULL AND contact_id > $3
 ORDER BY contact_id
 LIMIT $4
 

@@ -25,7 +25,8 @@ LIMIT 1
 -- Live contacts of a connection under older indexes, so many at a time.
 SELECT contact_id, sealed
 FROM contactsync.contact
-WHERE tenant_id = $1 AND connection_id = $2 AND contact_id > $3 AND index_epoch < $4 AND deleted_at IS NULL
+WHERE tenant_id = $1 AND connection_id IS NOT DISTINCT FROM $2  -- `=` would let an index without this order in
+    AND contact_id > $3 AND index_epoch < $4 AND deleted_at IS NULL
 ORDER BY contact_id
 LIMIT $5
 
@@ -38,10 +39,9 @@ WHERE tenant_id = $1 AND connection_id = $2 AND source_index = ANY ($3::bytea[])
 -- name: forward_contacts
 -- They stand at their new indexes. An etag is not kept, so its digest cannot be made anew.
 UPDATE contactsync.contact AS held
-SET source_index = forwarded.source_index, content_mac = forwarded.content_mac, etag_mac = NULL, index_epoch = $3
-FROM unnest($4::uuid[], $5::bytea[], $6::bytea[]) AS forwarded (contact_id, source_index, content_mac)
-WHERE held.tenant_id = $1 AND held.connection_id = $2 AND held.contact_id = forwarded.contact_id
-    AND held.contact_id = ANY ($4::uuid[])
+SET source_index = forwarded.source_index, content_mac = forwarded.content_mac, etag_mac = NULL, index_epoch = $2
+FROM unnest($3::uuid[], $4::bytea[], $5::bytea[]) AS forwarded (contact_id, source_index, content_mac)
+WHERE held.tenant_id = $1 AND held.contact_id = forwarded.contact_id AND held.contact_id = ANY ($3::uuid[])
 
 -- name: drop_lookups
 -- They are found anew.
@@ -74,7 +74,8 @@ SELECT
     (
         SELECT count(*)
         FROM contactsync.contact
-        WHERE tenant_id = $1 AND index_epoch < $2 AND deleted_at IS NULL
+        WHERE tenant_id = $1 AND contact_id > '00000000-0000-0000-0000-000000000000'  -- all: read by the tenant's index
+            AND index_epoch < $2 AND deleted_at IS NULL
     ) + (
         SELECT count(*)
         FROM contactsync.contact_lookup
