@@ -105,6 +105,15 @@ def test_whatever_is_looked_at_counts() -> None:
     assert digest(b'{"id": "1", "full": "a", "full": "b"}') == digest({"full": "b"})
 
 
+def test_no_two_contacts_have_one_etag() -> None:
+    """Not where texts beside each other make the same text, nor where the mapping turns values round, nor where
+    somebody looks at one place twice."""
+    assert digest({"full": 1, "given": 23}) != digest({"full": 12, "given": 3})
+    same = {"emails": "1", "phones": "1"}
+    assert digest(same) != digest(same, emails="phones", phones="emails")
+    assert digest({"at": 1}, uid="at") != digest({"at": 2}, uid="at")
+
+
 def test_the_last_of_equal_members_counts() -> None:
     """As it does where the record is read."""
     twice = b'{"id": "1", "full": "a", "id": "2", "full": "b"}'

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import MsgspecError, Raw, Struct, defstruct
@@ -30,7 +30,7 @@ _NONE: Final = "none"
 _NOTHING: Final = "nothing"
 
 
-class Found(NamedTuple):
+class Found(Struct, frozen=True, gc=False):
     """Of a record: the values of the `heads` in their order, and one text for all other places, equal for no two
     records that differ there."""
 

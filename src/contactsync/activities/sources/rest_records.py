@@ -108,8 +108,9 @@ class Mapper:
         return _told(_source_id(found.heads[0]), found.heads, partial(self._unread, raw, found))
 
     def _unread(self, raw: Raw, found: Found, source_id: str, version: int | None, etag: str | None) -> Listed:
-        repeated = [found.heads[at] for at in self._repeated]
-        said = _written((version, etag, repeated)) if repeated or version is not None or etag is not None else b""
+        said = b""
+        if self._repeated or version is not None or etag is not None:
+            said = _written((version, etag, [found.heads[at] for at in self._repeated]))
         digest = etag_of(self._outline_mark + said + found.texts)
         return Listed(source_id, digest, version, partial(self._read_unread, raw))
 
