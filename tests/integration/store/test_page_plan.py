@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import pytest
+from tests.integration.store.address_book import Book, moved, upsert
 from tests.integration.store.plans import explained, rows_read
 
 from contactsync.postgres import Database, Transaction, load_queries, owner_connection
@@ -22,6 +23,17 @@ FROM generate_series(1, $3)
 """
 IN_PARTITION: Final = "SELECT satisfies_hash_partition('contactsync.contact'::regclass, 8, $1, $2::uuid)"
 SAMPLE: Final = "SELECT contact_id, source_index FROM contactsync.contact WHERE tenant_id = $1 LIMIT $2"
+
+REFUSE_LOOPS: Final = """
+CREATE FUNCTION contactsync.refuse_loops() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    ASSERT current_setting('enable_nestloop') = 'off';
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER refuse_loops BEFORE UPDATE OF sealed, etag_mac ON contactsync.contact
+FOR EACH STATEMENT EXECUTE FUNCTION contactsync.refuse_loops()
+"""
 
 Ref = tuple[UUID, UUID]
 
@@ -81,3 +93,14 @@ async def test_a_page_of_a_tenant_that_statistics_do_not_know_reads_itself(
         read = await read_by_each(connection, unknown)
     assert {name: rows for name, rows in read.items() if rows > PAGE} == {}
     assert min(read.values()) > 0
+
+
+async def test_what_is_written_is_joined_by_hash(book: Book, database_urls: DatabaseUrls) -> None:
+    """Contacts that change, that are equal, or that move: none is compared with each other one of its page."""
+    async with owner_connection(database_urls.owner) as owner:
+        await owner.execute(REFUSE_LOOPS)
+    ticket = await book.open()
+    pages = [upsert("a"), upsert("b")], [upsert("a", "other")], [upsert("a", "other", etag="1")], [moved("a", "c")]
+    for number, changes in enumerate(pages, 1):
+        await book.commit(ticket, number, changes)
+    assert await book.held() == {"c": "other", "b": "b"}

@@ -17,7 +17,7 @@ from contactsync.activities.store.changes import Alias
 from contactsync.activities.store.merging import Stamp, is_older
 from contactsync.activities.store.records import CONTACT, contact_of_blob, content_mac, seal_contact, source_index
 from contactsync.codecs.rows import TenantSealer
-from contactsync.postgres import Transaction, load_queries, new_ids
+from contactsync.postgres import Transaction, join_by_hash, load_queries, new_ids
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/moving.sql")
 _CONTACTS: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
@@ -158,6 +158,7 @@ class MoveWriter:
             await self._connection.execute(_SQL["vacate"], self._stamp.tenant_id, changing)
         if held:
             columns = map(list, zip(*map(self._moved, held), strict=True))
+            await join_by_hash(self._connection)
             await self._connection.execute(_SQL["move"], self._stamp.tenant_id, self._sealer.index_epoch, *columns)
         if new:
             columns = map(list, zip(*map(_buried, new), strict=True))

@@ -20,7 +20,7 @@ from contactsync.activities.store.records import (
 )
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import DatabaseUnavailable
-from contactsync.postgres import Transaction, load_queries, raced, rows_in
+from contactsync.postgres import Transaction, join_by_hash, load_queries, raced, rows_in
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/contacts.sql")
 
@@ -94,8 +94,12 @@ class PageWriter:
         written = plan.of(Deed.ADD, Deed.UPDATE, Deed.DELETE, Deed.BURY)
         with raced(_RACED):
             await self._write_rows("add", [decision for decision in written if decision.held is None])
-        await self._write_rows("change", [decision for decision in written if decision.held is not None])
-        await self._touch_rows(plan.of(Deed.TOUCH, Deed.REFRESH))
+        changed = [decision for decision in written if decision.held is not None]
+        touched = plan.of(Deed.TOUCH, Deed.REFRESH)
+        if changed or touched:
+            await join_by_hash(self.connection)
+        await self._write_rows("change", changed)
+        await self._touch_rows(touched)
         await self._hold_rows(plan.of(Deed.HOLD))
         await self._write_lookups(plan)
         await self._set_quarantine(plan)

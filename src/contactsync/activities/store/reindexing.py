@@ -30,7 +30,7 @@ from contactsync.activities.store.records import (
 )
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import OpenRefused
-from contactsync.postgres import Database, Row, Transaction, load_queries
+from contactsync.postgres import Database, Row, Transaction, join_by_hash, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/rotation.sql")
 
@@ -70,6 +70,7 @@ class Forwarding:
             return
         moved = [self._moved(row, source_id) for row, source_id in named]
         columns = map(list, zip(*moved, strict=True))
+        await join_by_hash(self.connection)
         await self.connection.execute(_SQL["forward_contacts"], self.ref[0], self.sealer.index_epoch, *columns)
         await self.connection.execute(_SQL["drop_lookups"], self.ref[0], [row["contact_id"] for row, _ in named])
         await self._find([row for row, _ in named if row["sealed"] is not None])

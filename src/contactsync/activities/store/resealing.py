@@ -14,7 +14,7 @@ from contactsync.activities.store.epochs import hold_epochs
 from contactsync.activities.store.records import CONTACT, QUARANTINE
 from contactsync.codecs.rows import TenantSealer
 from contactsync.errors import OpenRefused
-from contactsync.postgres import Database, Row, load_queries
+from contactsync.postgres import Database, Row, join_by_hash, load_queries
 
 _SQL: Final = load_queries("contactsync.activities.store", "sql/rotation.sql")
 
@@ -85,6 +85,7 @@ class Resealing:
             if opened:
                 columns = [[row["sealed"] for row, _ in opened], [sealed for _, sealed in opened]]
                 named = [[row["contact_id"] for row, _ in opened]] if is_contacts else []
+                await join_by_hash(connection)
                 await connection.execute(_SQL[f"{place.table}_reseal"], tenant_id, *named, *columns)
         return rows, [row for row, _ in opened]
 
