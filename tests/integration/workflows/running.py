@@ -100,7 +100,8 @@ async def syncing(environment: WorkflowEnvironment, script: Script, **args: obje
         try:
             yield handle
         finally:
-            await handle.terminate()
+            with suppress(RPCError):  # a test may have ended it
+                await handle.terminate()
 
 
 async def result_of(environment: WorkflowEnvironment, handle: Handle, asked: PassResult) -> PassResult:

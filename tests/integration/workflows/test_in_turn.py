@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.exceptions import CancelledError
 from temporalio.testing import WorkflowEnvironment
 from tests.integration.workflows.running import failure_in, scheduled_in, syncing, until
 from tests.integration.workflows.scripted import Script
@@ -98,3 +101,19 @@ async def test_a_pause_lets_both_pages_be_written(environment: WorkflowEnvironme
         script.hold_writing.set()
         await until(lambda: script.pauses == ["maintenance"])
     assert (script.written, script.closed) == ([1, 2, 3], ["paused"])
+
+
+async def test_a_workflow_that_is_cancelled_lets_both_pages_be_written(environment: WorkflowEnvironment) -> None:
+    """It has not ended while one is written and the next waits; no other is begun."""
+    script = Script(pages=50, hold_writing=asyncio.Event())
+    async with syncing(environment, script, next_due=None) as handle:
+        await until(lambda: sorted(script.cleaned) == [1, 2, 3] and script.in_turn == [2])
+        await handle.cancel()
+        await handle.query(ConnectionSync.progress)
+        assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+        assert script.hold_writing is not None
+        script.hold_writing.set()
+        with pytest.raises(WorkflowFailureError) as ended:
+            await handle.result()
+    assert isinstance(ended.value.cause, CancelledError)
+    assert script.written == [1, 2]
