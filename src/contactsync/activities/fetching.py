@@ -6,22 +6,22 @@ the rules.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from temporalio import activity
 
 from contactsync.activities.gathering import GATHERING, Gathered, Gathering, Onward
 from contactsync.activities.heartbeat import heartbeating
 from contactsync.activities.messages import FETCH_PAGE, ConnectionRef, FetchRequest, Page, PageHead
-from contactsync.activities.pages import raw_body, raw_records
+from contactsync.activities.pages import BODY_BYTES, GATHERED_BYTES, UNBOUNDED, raw_body, raw_records
 from contactsync.activities.reaching import Reach
 from contactsync.activities.sources.addresses import AddressRules
 from contactsync.activities.sources.meter import Meter
 from contactsync.activities.sources.progress_guard import BOUNDS, Bounds, Trail
 from contactsync.activities.sources.registry import account_of, limits_of
 from contactsync.activities.sources.secrets import Secrets
-from contactsync.activities.sources.source import Capabilities, Changed, FetchedPage, PageLimits, Source
+from contactsync.activities.sources.source import SOURCE_BYTES, Capabilities, Changed, FetchedPage, PageLimits, Source
 from contactsync.activities.store.budgets import Allowance, Budgets, Call, Lane, budget_account
 from contactsync.activities.store.cursors import Cursor, digest_cursor, mask_of, open_cursor, seal_cursor
 from contactsync.activities.store.directory import Connection, Directory, TenantPolicy
@@ -91,10 +91,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A page as its source gave it, the cursor that follows it, and the generation that had swept before it."""
+    """Pages as their source gave them, the cursor that follows each, and the generation that had swept before them."""
 
-    page: FetchedPage
-    after: Cursor
+    gathered: Gathered
+    cursors: Sequence[Cursor]
     as_of: int
 
 
@@ -165,20 +165,24 @@ class Fetching:
         )
         async with lent as source:
             asked = cursor if part or not self._lists_anew(job, source.capabilities) else None
-            page = await source.fetch(asked.source if asked else None, limits)
+            page = await source.fetch(asked.source if asked else None, _of_source(limits))
             after = await self._after(job, Place(cursor, asked, reread, job.trail), page)
             gathered.begin(page)
+            cursors = [after]
             if after.first == job.is_first:
-                after = await self._gather(job, source, onward, after, allowance.meter)
-        return Fetched(gathered.whole(), after, as_of)
+                await self._gather(job, source, onward, cursors, allowance.meter)
+        return Fetched(gathered, cursors, as_of)
 
-    async def _gather(self, job: Job, source: Source, onward: Onward, after: Cursor, meter: Meter) -> Cursor:
-        """Adds what else fits; the cursor that follows it. What fails is left to the next fetch, which begins there."""
+    async def _gather(self, job: Job, source: Source, onward: Onward, cursors: list[Cursor], meter: Meter) -> None:
+        """Adds what else fits, each page with the cursor that follows it. What fails is left to the next fetch, which
+        begins there."""
+        limits = _of_source(self._limits_of(job.connection))
         while onward.gathered.has_room():
+            after = cursors[-1]
             try:
                 if not await onward.in_turn():
                     break
-                page = await source.fetch(after.source, self._limits_of(job.connection))
+                page = await source.fetch(after.source, limits)
                 if not onward.gathered.is_alike(page):
                     break
                 following = await self._after(job, Place.after(after), page)
@@ -189,8 +193,7 @@ class Fetching:
                 break
             if not onward.gathered.takes(page):
                 break
-            after = following
-        return after
+            cursors.append(following)
 
     def _lists_anew(self, job: Job, can: Capabilities) -> bool:
         """Whether a complete listing is to begin though there is a cursor; never inside another one."""
@@ -226,6 +229,10 @@ class Fetching:
             first=goes_on and job.is_first and (known is None or not page.restarted),
             trail=place.trail.followed_by(asked.source if asked else None, page, self.bounds),
         )
+
+
+def _of_source(limits: PageLimits) -> PageLimits:
+    return replace(limits, bytes=min(limits.bytes, SOURCE_BYTES))
 
 
 def _heed(meter: Meter, throttled: SourceThrottled) -> None:
@@ -274,17 +281,27 @@ def _generation(cursor: Cursor | None) -> int:
 
 
 def _page(job: Job, fetched: Fetched) -> Page:
-    request, sealer, page = job.request, job.sealer, fetched.page
-    body = raw_body(raw_records(page.changes))
+    """All that was gathered; or less, where it hardly compresses: its clean form has to fit, too."""
+    count = len(fetched.cursors)
+    page = _page_of(job, fetched, count)
+    while count > 1 and len(page.packed) > GATHERED_BYTES:
+        count //= 2
+        page = _page_of(job, fetched, count)
+    return page
+
+
+def _page_of(job: Job, fetched: Fetched, count: int) -> Page:
+    request, sealer, page, after = job.request, job.sealer, fetched.gathered.first(count), fetched.cursors[count - 1]
+    body = raw_body(raw_records(page.changes), BODY_BYTES if count == 1 else UNBOUNDED)
     head = PageHead(
         tenant_id=request.tenant_id,
         connection_id=request.connection_id,
         epoch=request.epoch,
         page=request.page,
-        cursor=seal_cursor(sealer, request.connection_id, fetched.after),
+        cursor=seal_cursor(sealer, request.connection_id, after),
         done=page.done,
         full=page.full,
-        generation=fetched.after.generation,
+        generation=after.generation,
         changes=len(page.changes),
         downloaded=page.downloaded,
         quarantined=body.quarantined,

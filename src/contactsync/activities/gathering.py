@@ -124,17 +124,18 @@ class Gathered:
         self._add(page, weight)
         return True
 
-    def whole(self) -> FetchedPage:
-        """All of them as one page."""
-        first, last = self._pages[0], self._pages[-1]
-        totals = [page.total for page in self._pages if page.total is not None]
+    def first(self, count: int) -> FetchedPage:
+        """So many of them as one page."""
+        pages = self._pages[:count]
+        first, last = pages[0], pages[-1]
+        totals = [page.total for page in pages if page.total is not None]
         return FetchedPage(
-            changes=tuple(chain.from_iterable(page.changes for page in self._pages)),
+            changes=tuple(chain.from_iterable(page.changes for page in pages)),
             cursor=last.cursor,
             done=last.done,
             full=first.full,
             restarted=first.restarted,
-            downloaded=sum(page.downloaded for page in self._pages),
+            downloaded=sum(page.downloaded for page in pages),
             total=totals[-1] if totals else None,
         )
 

@@ -21,6 +21,11 @@ BODY_BYTES: Final = 1_750_000
 """Of a body as it travels, compressed. Sources bound a page by its text, which JSON may write longer and cleaning may
 double; Temporal refuses a payload past 2 MiB for ever."""
 
+GATHERED_BYTES: Final = BODY_BYTES // 2
+"""Of the same, where several pages of a source make one: cleaning may double that, and nothing is set aside for it."""
+
+UNBOUNDED: Final = 1 << 40
+
 
 class _Record(Struct, frozen=True, omit_defaults=True, tag_field="op"):
     """Base of all records; members that this version does not know are passed over."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import shake_256
 from random import Random
 from uuid import uuid4
 
@@ -9,11 +10,11 @@ import pytest
 from tests.integration.engine.paged import Bench, Prepare, Script, page_of, three_pages
 from tests.kept import left_to_collect
 
-from contactsync.activities.contacts.contact import Contact, Name, written
+from contactsync.activities.contacts.contact import Contact, Name, Note, written
 from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.gathering import GATHERING
 from contactsync.activities.messages import OpenPass, Page, PartRef
-from contactsync.activities.pages import Same, load_raw
+from contactsync.activities.pages import GATHERED_BYTES, Same, load_raw
 from contactsync.activities.sources.source import (
     Change,
     Changed,
@@ -77,6 +78,31 @@ async def test_a_full_page_leaves_the_rest_to_the_next(prepare: Prepare, asks_ah
     cursor = open_cursor(sealer, bench.ref.connection_id, first.head.cursor)
     assert (cursor.source, cursor.full, cursor.first, cursor.trail.pages) == (b"2", True, True, 2)
     assert script.asked == [None, b"1", b"2"]
+
+
+async def test_what_hardly_compresses_is_gathered_in_less(prepare: Prepare) -> None:
+    """So that the page fits when it is clean, too: nothing is set aside, and the next fetch goes on behind it."""
+    after = {None: ("a", b"1"), b"1": ("b", b"2"), b"2": ("c", b"3"), b"3": ("d", b"4")}
+
+    def answer(cursor: bytes | None) -> FetchedPage:
+        name, following = after[cursor]
+        cards = tuple(large(f"{name}{number}") for number in range(2))
+        return FetchedPage(cards, following, done=name == "d", full=True, restarted=cursor is None)
+
+    bench = await prepare(Script(answer))
+    bench.gathering, bench.limits = GATHERING, PageLimits(bytes=8_000_000)
+    pages = [await bench.fetch()]
+    while not pages[-1].head.done:
+        pages.append(await bench.fetch(len(pages) + 1, pages[-1].head.cursor))
+    assert [names_on(page) for page in pages] == [["a0", "a1", "b0", "b1"], ["c0", "c1", "d0", "d1"]]
+    assert all(len(page.packed) <= GATHERED_BYTES for page in pages)
+    assert sum(page.head.quarantined for page in pages) == 0
+
+
+def large(name: str) -> Changed:
+    """A contact with a note of 340,000 characters, that compressed is half as long."""
+    note = shake_256(name.encode()).hexdigest(170_000)
+    return Changed(name, written(Contact(name=Name(full=name), notes=(Note(note=note),))), None)
 
 
 Answer = Callable[[bytes | None], FetchedPage]

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from contactsync.activities.gathering import GATHERING, Gathered, Gathering, Onward
-from contactsync.activities.pages import BODY_BYTES, raw_body, raw_records
+from contactsync.activities.pages import UNBOUNDED, raw_body, raw_records
 from contactsync.activities.sources.source import Change, Changed, FetchedPage, Moved, PageLimits, Removed, Unchanged
 
 CONTENT = b'{"uid":"a contact"}'
@@ -96,24 +96,27 @@ def test_what_is_said_of_a_contact_is_remembered() -> None:
 def test_pages_are_one_in_their_order() -> None:
     """The first says how it began, the last where it stands."""
     first, last = page(changed("a"), restarted=True), page([*changed("b"), Unchanged("c")], done=True)
-    whole = gathered(first, last).whole()
+    whole = gathered(first, last).first(2)
     assert [change.source_id for change in whole.changes] == ["a", "b", "c"]
     assert (whole.restarted, whole.done, whole.full, whole.downloaded, whole.total) == (True, True, True, 3, 7)
+    less = gathered(first, last).first(1)
+    assert ([change.source_id for change in less.changes], less.done, less.downloaded) == (["a"], False, 1)
 
 
 @pytest.mark.parametrize("size", [0, 300, 5_000])
 @pytest.mark.parametrize("name", ["{:09}", "/book/ä{:030}.vcf", "本" * 120 + "{}"], ids=["short", "path", "wide"])
 def test_a_full_page_fits_its_body(size: int, name: str) -> None:
-    """However long ids and contents are, the body of a gathered page is within its bound, with nothing set aside."""
-    pages = gathered(page([]))
+    """However long ids and contents are, the body of gathered pages is as long as they may be, or shorter."""
+    pages, together = gathered(page([])), 1
     names = (name.format(number) for number in count())
     while True:
         twenty = [next(names) for _ in range(20)]
         changes = changed(*twenty, size=size) if size else [Unchanged(each) for each in twenty]
         if not pages.takes(page(changes)):
             break
-    body = raw_body(raw_records(pages.whole().changes))
-    assert (body.quarantined, len(body.content) < BODY_BYTES) == (0, True)
+        together += 1
+    content = raw_body(raw_records(pages.first(together).changes), UNBOUNDED).content
+    assert len(content) < PageLimits().bytes
 
 
 def test_a_page_behind_the_one_under_way_is_expected() -> None:

@@ -8,7 +8,7 @@ cursor, and in the `Workbench` the engine lends it.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -117,12 +117,17 @@ class Capabilities:
 class PageLimits:
     """Bounds of one page: contacts, and bytes of their JSON. A page may be smaller, never larger.
 
-    By default 2,000 usual contacts fit; cleaning writes the numbers and addresses that contacts are found by once more,
-    which doubles a page of nothing but phone numbers, and compressed that still is no more than a payload holds.
+    By default 4,000 usual contacts fit.
     """
 
-    rows: int = 2000
-    bytes: int = 1024 * 1024
+    rows: int = 4000
+    bytes: int = 2304 * 1024
+
+
+SOURCE_BYTES: Final = 1024 * 1024
+"""What a source gives at a time, at most. Cleaning writes the numbers and addresses that contacts are found by once
+more, which doubles a page of nothing but phone numbers; compressed that still is no more than a payload holds. Of pages
+that are gathered it is seen how they compress (`activities/fetching`)."""
 
 
 @dataclass(frozen=True, slots=True)

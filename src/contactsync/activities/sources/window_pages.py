@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from contactsync.activities.contacts.quarantine import QuarantineReason
-from contactsync.activities.pages import changes_of, load_raw, raw_body, raw_records
+from contactsync.activities.pages import UNBOUNDED, changes_of, load_raw, raw_body, raw_records
 from contactsync.activities.sources.source import Change, Changed, Moved, PageLimits, Unreadable, Workbench
 from contactsync.activities.sources.window_state import Rest, State
 from contactsync.errors import CursorExpired, PageUnreadable
 
 _ROW_BYTES = 128
-_UNBOUNDED = 1 << 40
 
 
 def cut(changes: Sequence[Change], limits: PageLimits) -> list[list[Change]]:
@@ -67,7 +66,7 @@ def _fitting(change: Change, limits: PageLimits) -> tuple[Change, int]:
 
 async def stash_rest(workbench: Workbench, pages: Sequence[Sequence[Change]], following: State) -> Rest:
     """Keeps the pages that did not fit."""
-    parts = [raw_body(raw_records(page), _UNBOUNDED).content for page in pages]
+    parts = [raw_body(raw_records(page), UNBOUNDED).content for page in pages]
     return Rest(handle=await workbench.stash([*parts, following.dump()]), parts=len(parts))
 
 

@@ -82,7 +82,7 @@ def add(  # noqa: PLR0917  # typer passes them by name
     ] = None,
     page_rows: Annotated[
         int | None,
-        typer.Option(min=1, max=2000, help="Contacts a page has at most; the workers' setting if not given."),
+        typer.Option(min=1, max=4000, help="Contacts a page has at most; the workers' setting if not given."),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Ask the source first; what fails is not kept.")
