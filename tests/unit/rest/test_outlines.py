@@ -16,7 +16,7 @@ from contactsync.activities.contacts.quarantine import QuarantineReason
 from contactsync.activities.sources.query import Listed, Record
 from contactsync.activities.sources.replica import Replica
 from contactsync.activities.sources.rest_answers import NoJson, may_skim, parsed
-from contactsync.activities.sources.rest_outlines import skimmed
+from contactsync.activities.sources.rest_outlines import outline, skimmed
 from contactsync.activities.sources.rest_settings import RestSettings
 from contactsync.activities.sources.source import Change, Changed, PageLimits, Unreadable
 from contactsync.activities.sources.window_etags import told_once
@@ -136,6 +136,16 @@ def test_the_last_of_equal_members_counts() -> None:
 def test_what_has_no_outline_is_read(table: dict[str, object]) -> None:
     """Where more must be looked at than some places, or a place is inside another, all of a record is."""
     assert not mapper(EVERYTHING, **table).skims
+
+
+def test_what_is_found_stays_out_of_logs() -> None:
+    """Neither the values nor the texts are in what a debugger or a log would show."""
+    found = outline((("id",), None), frozenset({("name",)}))
+    assert found is not None
+    outlined = found.of(Raw(b'{"id": "planted-id", "name": "planted-name"}'))
+    assert outlined is not None
+    assert (outlined.heads, outlined.texts) == (("planted-id", None), b'"planted-name"\0\0')
+    assert "planted" not in repr(outlined)
 
 
 def test_places_inside_each_other() -> None:

@@ -30,12 +30,23 @@ _NONE: Final = "none"
 _NOTHING: Final = "nothing"
 
 
-class Found(Struct, frozen=True, gc=False):
+def _hidden(_: object) -> str:
+    return "Members()"
+
+
+_FIXED: Final[dict[str, object]] = {_NONE: None, _NOTHING: b"", "__repr__": _hidden}
+
+
+class Outlined(Struct, frozen=True, gc=False):
     """Of a record: the values of the `heads` in their order, and one text for all other places, equal for no two
     records that differ there."""
 
     heads: tuple[JsonValue, ...]
     texts: bytes
+
+    def __repr__(self) -> str:
+        """What was found stays out of logs."""
+        return "Outlined()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +83,13 @@ class Outline:
         self._heads: Callable[[object], tuple[JsonValue, ...]] = attrgetter(*heads)
         self._texts: Callable[[object], tuple[bytes, ...]] = attrgetter(*texts, _NOTHING, _NOTHING)
 
-    def of(self, record: Raw) -> Found | None:
+    def of(self, record: Raw) -> Outlined | None:
         """What is found; None: the record has another shape, and must be read as a whole."""
         try:
             found = self._decode(record)
         except _UNREADABLE:
             return None
-        return Found(self._heads(found), _BETWEEN.join(self._texts(found)))
+        return Outlined(self._heads(found), _BETWEEN.join(self._texts(found)))
 
 
 @lru_cache(maxsize=256)
@@ -116,7 +127,7 @@ def _shape(kinds: Mapping[Path, type]) -> tuple[type[Struct], dict[Path, str]]:
         kind, default, inside = _member(below)
         members.append((attribute, kind, default))
         attributes |= {(name, *path): attribute + within for path, within in inside.items()}
-    return defstruct("Outlined", members, rename=names, namespace={_NONE: None, _NOTHING: b""}, gc=False), attributes
+    return defstruct("Members", members, rename=names, namespace=_FIXED, gc=False), attributes
 
 
 def _member(kinds: Mapping[Path, type]) -> tuple[type, object, dict[Path, str]]:

@@ -18,7 +18,7 @@ from contactsync.activities.sources import rest_values as values
 from contactsync.activities.sources.query import Listed, Record
 from contactsync.activities.sources.rest_answers import NO_JSON, NoJson, parsed
 from contactsync.activities.sources.rest_expressions import NotEvaluable, compiled, is_true
-from contactsync.activities.sources.rest_outlines import Found, Outline, outline
+from contactsync.activities.sources.rest_outlines import Outline, Outlined, outline
 from contactsync.activities.sources.rest_selections import Path, Select
 from contactsync.activities.sources.rest_settings import FieldsTable
 from contactsync.activities.sources.rest_times import instant_of
@@ -107,7 +107,7 @@ class Mapper:
             return self.records(_parsed(raw))
         return _told(_source_id(found.heads[0]), found.heads, partial(self._unread, raw, found))
 
-    def _unread(self, raw: Raw, found: Found, source_id: str, version: int | None, etag: str | None) -> Listed:
+    def _unread(self, raw: Raw, found: Outlined, source_id: str, version: int | None, etag: str | None) -> Listed:
         said = b""
         if self._repeated or version is not None or etag is not None:
             said = _written((version, etag, [found.heads[at] for at in self._repeated]))
