@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contactsync.activities.sources.addresses import networks_of
 from contactsync.activities.sources.secrets import check_reference
+from contactsync.activities.sources.source import PAGE_BYTES, PAGE_ROWS
 from contactsync.errors import SettingsError
 
 PREFIX = "CONTACTSYNC_"
@@ -57,8 +58,10 @@ class Settings(BaseSettings):
     source_networks: str = Field("", description="private networks (CIDR) that sources may be in, by commas")
     tenant_pages: int = Field(8, ge=1, le=1000, description="pages of one tenant fetched at a time, by all workers")
 
-    page_rows: int = Field(4000, ge=1, le=4000, description="contacts a page has at most, unchanged ones aside")
-    page_bytes: int = Field(2304 * 1024, ge=16 * 1024, le=2304 * 1024, description="bytes a page has at most")
+    page_rows: int = Field(
+        PAGE_ROWS, ge=1, le=PAGE_ROWS, description="contacts a page has at most, unchanged ones aside"
+    )
+    page_bytes: int = Field(PAGE_BYTES, ge=16 * 1024, le=PAGE_BYTES, description="bytes a page has at most")
     max_activities: int = Field(20, ge=1, le=1000, description="activities a worker runs at the same time")
     cached_workflows: int = Field(
         2000, ge=0, le=100_000, description="workflows a worker keeps in memory, about 150 KiB each"

@@ -57,13 +57,15 @@ class PagedSettings(SourceSettings):
 
 @dataclass(slots=True)
 class Script:
-    """What the source answers: `answer` gets the cursor it is asked with. `asked` are those cursors. `looks_up`: what
-    is held as it is listed is called unchanged. `asks_ahead`: for the page after one, if it is wanted."""
+    """What the source answers: `answer` gets the cursor it is asked with. `asked` are those cursors, `limits` what its
+    pages were to be within. `looks_up`: what is held as it is listed is called unchanged. `asks_ahead`: for the page
+    after one, if it is wanted."""
 
     answer: Callable[[bytes | None], FetchedPage]
     can: Capabilities = field(default_factory=lambda: Capabilities(tokens=True, tombstones=True))
     cards: Mapping[str, str] = field(default_factory=dict[str, str])  # id → note, listed with etags of their own
     asked: list[bytes | None] = field(default_factory=list[bytes | None])
+    limits: list[PageLimits] = field(default_factory=list[PageLimits])
     looks_up: bool = False
     asks_ahead: bool = False
 
@@ -113,7 +115,7 @@ class Paged:
 
     async def fetch(self, cursor: bytes | None, limits: PageLimits) -> FetchedPage:
         """See `Source`."""
-        del limits
+        self._script.limits.append(limits)
         if cursor is None or cursor != self._early:
             self._ask(cursor)
         page = self._script.answer(cursor)

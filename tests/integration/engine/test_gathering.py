@@ -16,6 +16,7 @@ from contactsync.activities.gathering import GATHERING
 from contactsync.activities.messages import OpenPass, Page, PartRef
 from contactsync.activities.pages import GATHERED_BYTES, Same, load_raw
 from contactsync.activities.sources.source import (
+    SOURCE_BYTES,
     Change,
     Changed,
     FetchedPage,
@@ -78,6 +79,15 @@ async def test_a_full_page_leaves_the_rest_to_the_next(prepare: Prepare, asks_ah
     cursor = open_cursor(sealer, bench.ref.connection_id, first.head.cursor)
     assert (cursor.source, cursor.full, cursor.first, cursor.trail.pages) == (b"2", True, True, 2)
     assert script.asked == [None, b"1", b"2"]
+
+
+async def test_a_source_gives_no_more_at_a_time_than_is_safe(prepare: Prepare) -> None:
+    """However large our pages are: one of the source's has to fit whatever it holds."""
+    script = Script(three_pages)
+    bench = await prepare(script)
+    bench.gathering = GATHERING
+    await bench.fetch()
+    assert set(script.limits) == {PageLimits(bytes=SOURCE_BYTES)}
 
 
 async def test_what_hardly_compresses_is_gathered_in_less(prepare: Prepare) -> None:

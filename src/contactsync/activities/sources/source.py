@@ -113,15 +113,17 @@ class Capabilities:
     reconcile_seconds: float | None = 86_400.0
 
 
+PAGE_ROWS: Final = 4000
+PAGE_BYTES: Final = 2304 * 1024
+"""The largest pages of ours; so many usual contacts fit."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageLimits:
-    """Bounds of one page: contacts, and bytes of their JSON. A page may be smaller, never larger.
+    """Bounds of one page: contacts, and bytes of their JSON. A page may be smaller, never larger."""
 
-    By default 4,000 usual contacts fit.
-    """
-
-    rows: int = 4000
-    bytes: int = 2304 * 1024
+    rows: int = PAGE_ROWS
+    bytes: int = PAGE_BYTES
 
 
 SOURCE_BYTES: Final = 1024 * 1024
