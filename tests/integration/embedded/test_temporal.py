@@ -76,11 +76,14 @@ async def test_a_killed_server_starts_again_with_its_data() -> None:
 
 
 async def test_what_is_answered_is_in_a_synced_log(temporal_server: TemporalServer) -> None:
-    """SQLite writes ahead; it stands in the file's header (https://www.sqlite.org/fileformat2.html#the_database_header)."""
+    """SQLite writes ahead, as its file's header says, and syncs that log with each transaction, as its command says
+    (https://www.sqlite.org/fileformat2.html#the_database_header, https://www.sqlite.org/pragma.html#pragma_synchronous)."""
     with temporal_server.db_file.open("rb") as file:
         header = file.read(100)
     assert header.startswith(b"SQLite format 3\0")
     assert (header[18], header[19]) == (2, 2)
+    command = Path(f"/proc/{temporal_server.child.pid}/cmdline").read_text(encoding="utf-8").split("\0")
+    assert "synchronous=full" in command
 
 
 async def test_its_files_are_private(temporal_server: TemporalServer) -> None:

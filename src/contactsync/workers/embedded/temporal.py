@@ -42,7 +42,7 @@ DYNAMIC_CONFIG = {
     "history.visibilityProcessorUpdateAckInterval": '"1s"',
 }
 
-# one fsync a transaction instead of three, and just as durable: the log is synced before anybody is answered
+# one fsync a transaction instead of four, and as durable: only `full` syncs the log before anybody is answered
 SQLITE = {"journal_mode": "wal", "synchronous": "full"}
 
 
