@@ -16,7 +16,7 @@ from .running import process_at
 
 HURRIED = Patience(first_wait_seconds=0.0, longest_wait_seconds=0.0, healthy_seconds=300.0, early_ends=3)
 SAYS_ITS_PID = "import os; print(os.getpid(), flush=True)"
-STAYS = f"{SAYS_ITS_PID}; import time; time.sleep(600)"
+STAYS = f"{SAYS_ITS_PID}; import time; time.sleep(600)"  # a child that stays until it is ended
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {STAYS}"
 FAILS = "import sys; sys.exit(6)"
 

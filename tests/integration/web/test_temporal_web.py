@@ -60,7 +60,7 @@ SEALED: Final = b64encode(b"CS1").decode()
 async def browser() -> AsyncIterator[Browser]:
     """Chromium; where it is not installed the test is skipped, which CI counts as a failure."""
     if not is_installed():
-        pytest.skip(MISSING)
+        pytest.skip(MISSING)  # a person sees it; CI takes it for a failure
     async with chromium() as running:
         yield running
 
