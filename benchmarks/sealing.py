@@ -16,6 +16,7 @@ from benchmarks.options import Options
 from benchmarks.results import Figure, Ratio, Result
 from temporalio.client import Client
 from temporalio.converter import DataConverter
+from temporalio.service import GrpcCompression
 from temporalio.worker import UnsandboxedWorkflowRunner
 
 from contactsync.codecs.payloads.client_plugin import CORE_LOGGER, quiet_runtime
@@ -94,6 +95,7 @@ async def unsealed_client(settings: Settings) -> Client:
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         data_converter=converter,
+        grpc_compression=GrpcCompression.NONE,  # as ours, or what is measured would be gzip
         runtime=quiet_runtime(),
     )
 
